@@ -1,0 +1,5 @@
+"""``python -m csiflow``: what the ``csiflow`` wrapper runs."""
+
+from csiflow.main import app
+
+app()

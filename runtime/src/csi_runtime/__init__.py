@@ -1,0 +1,1 @@
+"""What every csiflow service shares: settings, logs, metrics, health."""

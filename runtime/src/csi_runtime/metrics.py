@@ -1,0 +1,65 @@
+"""Every metric of csiflow, named once: what it counts and what to do about it.
+
+Prometheus appends ``_total`` to counters. A service imports the ones it feeds.
+"""
+
+from __future__ import annotations
+
+from prometheus_client import Counter, Gauge, Histogram
+
+# --- ingest: every datagram ends in exactly one outcome ------------------------------------------------------------
+INGEST_RECEIVED = Counter("csiflow_ingest_received", "Datagrams read from the sockets.", ["provenance"])
+INGEST_OUTCOME = Counter(
+    "csiflow_ingest_outcome",
+    "Datagrams by what became of them: published, telemetry, duplicate, rejected or dropped. Their sum and "
+    "csiflow_ingest_pending equal csiflow_ingest_received.",
+    ["outcome"],
+)
+INGEST_REJECTED = Counter("csiflow_ingest_rejected", "Dead-lettered datagrams by reason.", ["reason"])
+INGEST_DROPPED = Counter(
+    "csiflow_ingest_dropped", "Datagrams dropped by reason; anything above 0 means Kafka was away too long.", ["reason"]
+)
+INGEST_TELEMETRY = Counter("csiflow_ingest_telemetry", "Telemetry packets by kind.", ["kind"])
+INGEST_PENDING = Gauge("csiflow_ingest_pending", "Datagrams accepted but not yet acknowledged by Kafka.")
+INGEST_SEQUENCE = Counter(
+    "csiflow_ingest_sequence",
+    "Sequence accounting per node: missing frames, reordered, duplicate, restarted. Rising 'missing' means radio or "
+    "network loss at that node.",
+    ["node", "what"],
+)
+INGEST_KERNEL_DROPS = Gauge(
+    "csiflow_ingest_kernel_drops", "Datagrams the kernel dropped on our sockets; raise net.core.rmem_max."
+)
+INGEST_NODE_LAST_SEEN = Gauge("csiflow_ingest_node_last_seen_seconds", "Receive time of a node's last datagram, Unix seconds.", ["node"])
+
+# --- streaming: both consumers --------------------------------------------------------------------------------------
+STREAM_RECORDS = Counter("csiflow_stream_records", "Records processed, replayed ones apart.", ["app", "replay"])
+STREAM_BATCHES = Counter("csiflow_stream_batches", "Batches delivered to the agent.", ["app"])
+STREAM_PARTITIONS = Gauge("csiflow_stream_partitions", "Partitions this worker holds.", ["app"])
+STREAM_SKIPPED = Counter(
+    "csiflow_stream_skipped", "Records that could not be decoded, skipped and logged; the offsets are in the log.", ["app"]
+)
+STREAM_LAG_SECONDS = Gauge("csiflow_stream_lag_seconds", "Age of the newest processed frame when it was processed.", ["app"])
+STREAM_BATCH_SECONDS = Histogram(
+    "csiflow_stream_batch_seconds",
+    "Time to process one batch.",
+    ["app"],
+    buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0),
+)
+STREAM_STREAMS = Gauge("csiflow_stream_streams", "CSI streams with state in this worker.", ["app"])
+
+# --- events and introspection -----------------------------------------------------------------------------------------
+EVENTS_WINDOWS = Counter("csiflow_events_windows", "Windows closed, by what closed them.", ["closed_by"])
+EVENTS_EMITTED = Counter("csiflow_events_emitted", "Events published by name.", ["event"])
+INTROSPECTION_SNAPSHOTS = Counter("csiflow_introspection_snapshots", "Snapshots published.")
+INTROSPECTION_REGIME = Counter("csiflow_introspection_regime_changes", "Regime changes by the new regime.", ["regime"])
+INTROSPECTION_SIGNATURES = Gauge("csiflow_introspection_signatures", "Signatures loaded.")
+
+# --- gateway ------------------------------------------------------------------------------------------------------------
+GATEWAY_CLIENTS = Gauge("csiflow_gateway_clients", "Websocket clients connected.", ["endpoint"])
+GATEWAY_SENT = Counter("csiflow_gateway_sent", "Messages sent to websocket clients.", ["endpoint"])
+GATEWAY_DROPPED = Counter(
+    "csiflow_gateway_dropped", "Messages dropped because a client was slow; that client is told how many.", ["endpoint"]
+)
+GATEWAY_RECORDS = Counter("csiflow_gateway_records", "Records read from the result topics.", ["topic"])
+GATEWAY_UNAUTHORISED = Counter("csiflow_gateway_unauthorised", "Requests refused with 401 or 403.", ["reason"])

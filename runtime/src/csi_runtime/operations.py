@@ -1,0 +1,72 @@
+"""The operations endpoint of a service: ``/health``, ``/ready`` and ``/metrics`` on its own event loop.
+
+It runs on the loop that does the work, so that a loop that hangs also stops answering.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Callable, Mapping
+
+import structlog
+import uvicorn
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+log = structlog.get_logger(__name__)
+
+Checks = Mapping[str, Callable[[], str | None]]
+"""Named readiness checks; each returns ``None`` when all is well, else what is wrong."""
+
+
+def operations_routes(service: str, checks: Checks) -> list[Route]:
+    """Return the three routes, for a service that already has an HTTP server of its own."""
+
+    async def health(_: Request) -> Response:
+        return JSONResponse({"status": "ok", "service": service})
+
+    async def ready(_: Request) -> Response:
+        waiting = {name: reason for name, check in checks.items() if (reason := check()) is not None}
+        body = {"status": "waiting" if waiting else "ready", "service": service, "waiting": waiting}
+        return JSONResponse(body, status_code=503 if waiting else 200)
+
+    async def metrics(_: Request) -> Response:
+        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+    return [Route("/health", health), Route("/ready", ready), Route("/metrics", metrics)]
+
+
+class QuietServer(uvicorn.Server):
+    """A uvicorn server that leaves signals to its host process."""
+
+    @contextlib.contextmanager
+    def capture_signals(self):  # type: ignore[no-untyped-def,override]  # noqa: ANN201, D102
+        yield
+
+
+@contextlib.asynccontextmanager
+async def serve_operations(service: str, host: str, port: int, checks: Checks) -> AsyncIterator[int]:
+    """Serve the endpoint while the context is open; yields the bound port.
+
+    Raises:
+        OSError: the address is taken or not ours.
+    """
+    listener = socket.create_server((host, port))
+    bound = int(listener.getsockname()[1])
+    config = uvicorn.Config(
+        Starlette(routes=operations_routes(service, checks)), log_config=None, access_log=False, lifespan="off", loop="none"
+    )
+    server = QuietServer(config)
+    task = asyncio.create_task(server.serve(sockets=[listener]), name="operations")
+    log.info("operations endpoint is up", host=host, port=bound)
+    try:
+        yield bound
+    finally:
+        server.should_exit = True
+        await task
+        listener.close()

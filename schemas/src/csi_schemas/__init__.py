@@ -1,0 +1,1 @@
+"""csiflow's messages, topics and packet codec."""

@@ -1,0 +1,52 @@
+"""``csi.frames.v1``: one validated CSI frame."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from csi_schemas.common import Provenance, StreamKey, channel_of
+
+SequenceStatus = Literal["first", "in_order", "gap", "reordered", "restarted"]
+
+
+class CsiFrame(msgspec.Struct, omit_defaults=False):
+    """One CSI measurement of one node, as ingest published it.
+
+    ``iq`` holds interleaved int8 I, Q per sub-carrier, antenna-major (``n_antennas * n_subcarriers * 2`` bytes),
+    base64 in JSON. Follows ADR-018.
+    """
+
+    node_id: str
+    """The node's number in its packets, as text; the record key."""
+    timestamp_ns: int
+    """Receive time, ns since the Unix epoch: kernel time stamp where the platform has one."""
+    sequence: int
+    """The node's own frame counter, u32, wraps."""
+    provenance: Provenance
+    source: str
+    """RuView's word for the kind of radio: ``esp32``, ``wifi-enhanced:23``, ..."""
+    n_antennas: int
+    n_subcarriers: int
+    """Sub-carriers per antenna, 1-512, null sub-carriers included."""
+    frequency_mhz: int
+    """Centre frequency in MHz; 0 when the node did not say."""
+    rssi_dbm: int
+    noise_floor_dbm: int
+    iq: bytes
+    kind: Literal["csi"] = "csi"
+    sequence_status: SequenceStatus = "in_order"
+    """How the sequence number relates to the node's earlier ones."""
+    missing_before: int = 0
+    """Frames lost between the highest sequence number so far and this one (status ``gap``)."""
+
+    @property
+    def channel(self) -> int | None:
+        """IEEE 802.11 channel of ``frequency_mhz``, if it is on one."""
+        return channel_of(self.frequency_mhz)
+
+    @property
+    def stream(self) -> StreamKey:
+        """The stream this frame belongs to."""
+        return StreamKey(self.node_id, self.n_antennas, self.n_subcarriers, channel_of(self.frequency_mhz))

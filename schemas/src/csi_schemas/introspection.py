@@ -1,0 +1,74 @@
+"""``csi.introspection.v1`` and ``csi.cluster.v1``: what the signal is doing right now."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from csi_schemas.common import Origin, Provenance
+
+Regime = Literal["idle", "periodic", "transient", "chaotic", "unknown"]
+
+
+class Similarity(msgspec.Struct):
+    """How well the newest frames follow one signature."""
+
+    signature_id: str
+    score: float
+    """0-1; 1 is an exact copy."""
+    above_threshold: bool
+    """``score`` reached the signature's promotion threshold."""
+
+
+class IntrospectionSnapshot(msgspec.Struct, omit_defaults=True):
+    """State of one stream after one frame (ADR-099); one is published for every frame."""
+
+    timestamp_ns: int
+    """Receive time of the frame, ns since the Unix epoch."""
+    node_id: str
+    frame_count: int
+    """Frames of this stream since its state began."""
+    regime: Regime
+    lyapunov_exponent: float | None
+    """Largest Lyapunov exponent of the tail, per frame (natural log); null where the data cannot say."""
+    attractor_dim: float | None
+    """Correlation dimension of the tail; null where the data cannot say."""
+    attractor_confidence: float
+    """0-1."""
+    regime_changed: bool
+    top_k_similarity: list[Similarity]
+    """At most five, best first."""
+    stream: str
+    """Stream label, see ``StreamKey.label``."""
+    sequence: int
+    """Sequence number of the frame."""
+    provenance: Provenance
+    source: str
+    origin: Origin
+    type: Literal["introspection_snapshot"] = "introspection_snapshot"
+    not_applicable: list[str] = []
+    """Signatures whose feature kind, width or version does not fit this stream; never scored."""
+
+
+class ClusterMember(msgspec.Struct):
+    """One node's part in a fused snapshot."""
+
+    node_id: str
+    regime: Regime
+    age_ms: float
+    """Age of the node's newest snapshot at fusion."""
+
+
+class ClusterSnapshot(msgspec.Struct, omit_defaults=True):
+    """Fused snapshot over the nodes of a zone. Phase is never fused."""
+
+    zone: str
+    timestamp_ns: int
+    regime: Regime
+    agreement: float
+    """Share of the weight behind ``regime``, 0-1."""
+    members: list[ClusterMember]
+    provenance: Provenance
+    best_match: Similarity | None = None
+    type: Literal["cluster_snapshot"] = "cluster_snapshot"

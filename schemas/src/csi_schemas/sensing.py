@@ -1,0 +1,111 @@
+"""``csi.sensing.v1``: one ``sensing_update`` per closed window of one stream.
+
+Field names follow what RuView clients parse; ``node_id`` is a string here. What RuView fills with constants
+(``position``, ``signal_field``) is absent unless it was measured.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from csi_schemas.common import Origin, Provenance
+
+MotionLevel = Literal["absent", "present_still", "present_moving", "active"]
+QualityVerdict = Literal["Permit", "Defer", "Deny"]
+
+
+class NodeReading(msgspec.Struct, omit_defaults=True):
+    """One node's radio in this window."""
+
+    node_id: str
+    rssi_dbm: float
+    """Mean RSSI of the window's frames, dBm."""
+    amplitude: list[float]
+    """Mean amplitude per sub-carrier over frames and antennas, at most 56 bins, I/Q units."""
+    subcarrier_count: int
+    """Sub-carriers per antenna before binning."""
+    position: list[float] | None = None
+    """Metres, only if measured."""
+
+
+class SensingFeatures(msgspec.Struct):
+    """Window features on gain-normalised amplitudes (each frame divided by its own L2 norm)."""
+
+    mean_rssi: float
+    """dBm."""
+    variance: float
+    """Mean over sub-carriers of the window variance of the normalised amplitude (mean amplitude 1)."""
+    motion_band_power: float
+    """Power of the normalised amplitude's change in 0.5-10 Hz (or up to the Nyquist rate), same unit as ``variance``."""
+    breathing_band_power: float
+    """Power in 0.1-0.5 Hz over the stream's recent windows, same unit as ``variance``."""
+    dominant_freq_hz: float
+    """Frequency of the strongest spectral line, Hz; 0 when there is none."""
+    change_points: int
+    """Level shifts inside the window."""
+    spectral_power: float
+    """Total power without the mean, same unit as ``variance``."""
+
+
+class Classification(msgspec.Struct):
+    """What the windowed path concludes."""
+
+    motion_level: MotionLevel
+    presence: bool
+    confidence: float
+    """0-1; 0 means the window could not say and the last state was kept."""
+
+
+class VitalSigns(msgspec.Struct, omit_defaults=True):
+    """Rates, present only when they passed a significance test."""
+
+    breathing_rate_bpm: float | None = None
+    """Breaths per minute."""
+    breathing_confidence: float | None = None
+    """0-1."""
+
+
+class Window(msgspec.Struct):
+    """The frames a ``sensing_update`` is about."""
+
+    frames: int
+    start_ns: int
+    """Receive time of the first frame, ns since the Unix epoch."""
+    end_ns: int
+    """Receive time of the last frame."""
+    closed_by: Literal["frames", "duration", "timeout"]
+
+
+class SensingUpdate(msgspec.Struct, omit_defaults=True):
+    """The answer of the windowed path for one window of one stream."""
+
+    timestamp: float
+    """Receive time of the window's last frame, seconds since the Unix epoch."""
+    source: str
+    tick: int
+    """Windows of this stream so far, from 1."""
+    nodes: list[NodeReading]
+    features: SensingFeatures
+    classification: Classification
+    node_id: str
+    stream: str
+    """Stream label, see ``StreamKey.label``."""
+    provenance: Provenance
+    window: Window
+    origin: Origin
+    """The window's last frame."""
+    type: Literal["sensing_update"] = "sensing_update"
+    vital_signs: VitalSigns | None = None
+    enhanced_motion: dict[str, float] | None = None
+    enhanced_breathing: dict[str, float] | None = None
+    posture: str | None = None
+    signal_quality_score: float | None = None
+    """0-1."""
+    quality_verdict: QualityVerdict | None = None
+    """RuView's UI calls Defer Warn."""
+    quality_reason: str | None = None
+    """Why the verdict is not Permit."""
+    bssid_count: int | None = None
+    node_features: dict[str, float] | None = None

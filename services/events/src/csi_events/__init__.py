@@ -1,0 +1,1 @@
+"""The windowed path: presence, motion and breathing."""

@@ -1,0 +1,1 @@
+"""Websockets, REST and the dashboard."""

@@ -1,0 +1,1 @@
+"""Validates CSI datagrams and publishes them to Kafka."""

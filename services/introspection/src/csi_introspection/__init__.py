@@ -1,0 +1,1 @@
+"""The per-frame path: signatures, attractor and regime."""

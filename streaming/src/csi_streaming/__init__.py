@@ -1,0 +1,1 @@
+"""The Faust application both consumers are built on."""
