@@ -49,7 +49,11 @@ FRAMES = TopicSpec(
     "csi.frames.v1", "node id", CsiFrame, "Every validated CSI frame, as ingest received it.", retention_ms=_HOUR_MS
 )
 SENSING = TopicSpec(
-    "csi.sensing.v1", "node id", SensingUpdate, "One sensing_update per closed window of a stream.", retention_ms=_DAY_MS
+    "csi.sensing.v1",
+    "node id",
+    SensingUpdate,
+    "One sensing_update per closed window of a stream.",
+    retention_ms=_DAY_MS,
 )
 EVENTS = TopicSpec(
     "csi.events.v1", "node id", AnyEvent, "Presence, motion, breathing and node events.", retention_ms=30 * _DAY_MS
