@@ -151,7 +151,9 @@ class FeatureState(NodePacket, frozen=True, tag="feature_state"):
     node_time_us: int
     """Node clock, microseconds, unsigned 64 bit."""
     motion_score: float
+    """0-1, over 100 ms."""
     presence_score: float
+    """0-1, over 1 s."""
     respiration_bpm: float
     """Breaths per minute; 0 when the node has none."""
     respiration_confidence: float
@@ -161,12 +163,18 @@ class FeatureState(NodePacket, frozen=True, tag="feature_state"):
     heart_rate_confidence: float
     """0-1."""
     anomaly_score: float
+    """0-1."""
     environment_shift_score: float
+    """0-1, drift of the baseline."""
     coherence: float
+    """0-1, agreement of the node's links."""
     flags: int
-    """u16, the firmware's quality flags."""
+    """u16, bits: 0 presence valid, 1 respiration valid, 2 heart rate valid, 3 anomaly, 4 environment shift, 5 degraded,
+    6 calibrating, 7 wants recalibration."""
+    rssi_dbm: int = 0
+    """Median RSSI, dBm; 0 when not measured, as in older firmware."""
     reserved: int = 0
-    """Bytes 54-55 as a u16."""
+    """Byte 55."""
 
 
 class BssidSlot(msgspec.Struct, frozen=True, omit_defaults=True):

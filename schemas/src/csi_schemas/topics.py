@@ -39,7 +39,7 @@ class TopicSpec:
     @property
     def config(self) -> dict[str, str]:
         """Topic configuration in Kafka's own words."""
-        config = {"cleanup.policy": self.cleanup_policy}
+        config: dict[str, str] = {"cleanup.policy": self.cleanup_policy}
         if self.retention_ms is not None:
             config["retention.ms"] = str(self.retention_ms)
         return config
