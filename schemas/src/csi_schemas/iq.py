@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from _typeshed import ReadableBuffer
-
     from numpy.typing import NDArray
 
 
-def iq_view(buffer: ReadableBuffer, n_antennas: int, n_subcarriers: int) -> NDArray[np.int8]:
+def iq_view(buffer: bytes | bytearray | memoryview, n_antennas: int, n_subcarriers: int) -> NDArray[np.int8]:
     """View I/Q bytes as int8 of shape (antennas, sub-carriers, 2); ``[..., 0]`` is I. Nothing is copied.
 
     Raises:
@@ -21,7 +19,7 @@ def iq_view(buffer: ReadableBuffer, n_antennas: int, n_subcarriers: int) -> NDAr
     return np.frombuffer(buffer, np.int8).reshape(n_antennas, n_subcarriers, 2)
 
 
-def amplitude(buffer: ReadableBuffer, n_antennas: int, n_subcarriers: int) -> NDArray[np.float32]:
+def amplitude(buffer: bytes | bytearray | memoryview, n_antennas: int, n_subcarriers: int) -> NDArray[np.float32]:
     """Amplitude sqrt(I^2 + Q^2), float32 of shape (antennas, sub-carriers), 0-181.02, in the radio's own unit.
 
     Raises:

@@ -38,7 +38,7 @@ class SensingFeatures(msgspec.Struct):
     variance: float
     """Mean over sub-carriers of the window variance of the normalised amplitude (mean amplitude 1)."""
     motion_band_power: float
-    """Power of the normalised amplitude's change in 0.5-10 Hz (or up to the Nyquist rate), same unit as ``variance``."""
+    """Power of the normalised amplitude's change in 0.5-10 Hz (or to the Nyquist rate), same unit as ``variance``."""
     breathing_band_power: float
     """Power in 0.1-0.5 Hz over the stream's recent windows, same unit as ``variance``."""
     dominant_freq_hz: float

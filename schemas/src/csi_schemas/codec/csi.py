@@ -92,7 +92,6 @@ def encode_csi(
         PacketError: as ``decode_csi`` would on the result, and ``out_of_range`` for a field that does not fit.
     """
     body = memoryview(iq).tobytes()
-    length = HEADER_LENGTH + len(body)
     try:
         header = HEADER.pack(
             MAGIC,
@@ -108,8 +107,6 @@ def encode_csi(
     except struct.error as error:
         raise PacketError(RejectReason.OUT_OF_RANGE, f"a CSI header field does not fit: {error}") from error
     datagram = header + body
-    if length == HEADER_LENGTH:
-        raise _fault(length, n_antennas, n_subcarriers, frequency_mhz, rssi_dbm)
     decode_csi(datagram)
     return datagram
 
