@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
 from csi_schemas.common import Origin, Provenance
@@ -34,10 +36,10 @@ class PresenceEnded(Event, tag=True):
     """``timestamp_ns`` of the matching PresenceStarted."""
 
 
-class MotionStarted(Event, tag=True):
+class MotionStarted(Event, tag=True, omit_defaults=False):  # the alias is a default that must be written
     """Motion held for the debounce windows."""
 
-    alias: str = "MotionDetected"
+    alias: Literal["MotionDetected"] = "MotionDetected"
     """The name rvCSI uses for this event."""
 
 

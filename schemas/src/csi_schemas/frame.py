@@ -11,8 +11,8 @@ from csi_schemas.common import Provenance, StreamKey, channel_of
 SequenceStatus = Literal["first", "in_order", "gap", "reordered", "restarted"]
 
 
-class CsiFrame(msgspec.Struct, omit_defaults=False):
-    """One CSI measurement of one node, as ingest published it.
+class CsiFrame(msgspec.Struct, omit_defaults=False, gc=False, tag_field="kind", tag="csi"):
+    """One CSI measurement of one node, as ingest published it; ``kind`` is ``csi`` and comes first in JSON.
 
     ``iq`` holds interleaved int8 I, Q per sub-carrier, antenna-major (``n_antennas * n_subcarriers * 2`` bytes),
     base64 in JSON. Follows ADR-018.
@@ -33,9 +33,11 @@ class CsiFrame(msgspec.Struct, omit_defaults=False):
     frequency_mhz: int
     """Centre frequency in MHz; 0 when the node did not say."""
     rssi_dbm: int
+    """-128 to 20 dBm; 0 when the radio did not measure it."""
     noise_floor_dbm: int
+    """dBm; 0 when the radio did not measure it."""
     iq: bytes
-    kind: Literal["csi"] = "csi"
+    """int8 I, Q pairs, base64 in JSON; ``csi_schemas.iq`` shapes them."""
     sequence_status: SequenceStatus = "in_order"
     """How the sequence number relates to the node's earlier ones."""
     missing_before: int = 0

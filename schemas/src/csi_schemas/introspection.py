@@ -21,7 +21,7 @@ class Similarity(msgspec.Struct):
     """``score`` reached the signature's promotion threshold."""
 
 
-class IntrospectionSnapshot(msgspec.Struct, omit_defaults=True):
+class IntrospectionSnapshot(msgspec.Struct, omit_defaults=True, tag_field="type", tag="introspection_snapshot"):
     """State of one stream after one frame (ADR-099); one is published for every frame."""
 
     timestamp_ns: int
@@ -46,7 +46,6 @@ class IntrospectionSnapshot(msgspec.Struct, omit_defaults=True):
     provenance: Provenance
     source: str
     origin: Origin
-    type: Literal["introspection_snapshot"] = "introspection_snapshot"
     not_applicable: list[str] = []
     """Signatures whose feature kind, width or version does not fit this stream; never scored."""
 
@@ -60,15 +59,20 @@ class ClusterMember(msgspec.Struct):
     """Age of the node's newest snapshot at fusion."""
 
 
-class ClusterSnapshot(msgspec.Struct, omit_defaults=True):
+class ClusterSnapshot(msgspec.Struct, omit_defaults=True, tag_field="type", tag="cluster_snapshot"):
     """Fused snapshot over the nodes of a zone. Phase is never fused."""
 
     zone: str
+    """The record key."""
     timestamp_ns: int
+    """Time of fusion, ns since the Unix epoch."""
     regime: Regime
     agreement: float
     """Share of the weight behind ``regime``, 0-1."""
     members: list[ClusterMember]
     provenance: Provenance
+    """The least real of the members': synthetic before replay before live."""
     best_match: Similarity | None = None
-    type: Literal["cluster_snapshot"] = "cluster_snapshot"
+    """Highest score of any member."""
+    origin: Origin | None = None
+    """The newest frame that took part."""

@@ -14,6 +14,7 @@ from csi_schemas.common import Origin, Provenance
 
 MotionLevel = Literal["absent", "present_still", "present_moving", "active"]
 QualityVerdict = Literal["Permit", "Defer", "Deny"]
+EnhancedMotionLevel = Literal["None", "Minimal", "Moderate", "High"]
 
 
 class NodeReading(msgspec.Struct, omit_defaults=True):
@@ -78,7 +79,52 @@ class Window(msgspec.Struct):
     closed_by: Literal["frames", "duration", "timeout"]
 
 
-class SensingUpdate(msgspec.Struct, omit_defaults=True):
+class SignalField(msgspec.Struct):
+    """Signal strength over a floor grid, only if measured."""
+
+    grid_size: tuple[int, int, int]
+    """Cells along x, y and z."""
+    values: list[float]
+    """One value a cell, z slowest, x fastest, 0-1."""
+
+
+class EnhancedMotion(msgspec.Struct):
+    """Motion as the multi-BSSID pipeline sees it (ADR-022)."""
+
+    score: float
+    """0-1."""
+    level: EnhancedMotionLevel
+    contributing_bssids: int
+    """Access points that carried weight."""
+
+
+class EnhancedBreathing(msgspec.Struct):
+    """Breathing as the multi-BSSID pipeline sees it (ADR-022); present only when it passed a significance test."""
+
+    rate_bpm: float
+    """Breaths per minute."""
+    confidence: float
+    """0-1."""
+    bssid_count: int
+    """Access points that took part."""
+
+
+class NodeFeatures(msgspec.Struct):
+    """One node's share, where an update is about several."""
+
+    node_id: str
+    features: SensingFeatures
+    classification: Classification
+    rssi_dbm: float
+    """dBm."""
+    last_seen_ms: int
+    """Time since the node's newest frame, ms."""
+    frame_rate_hz: float
+    """Frames per second."""
+    stale: bool
+
+
+class SensingUpdate(msgspec.Struct, omit_defaults=True, tag_field="type", tag="sensing_update"):
     """The answer of the windowed path for one window of one stream."""
 
     timestamp: float
@@ -96,11 +142,12 @@ class SensingUpdate(msgspec.Struct, omit_defaults=True):
     window: Window
     origin: Origin
     """The window's last frame."""
-    type: Literal["sensing_update"] = "sensing_update"
     vital_signs: VitalSigns | None = None
-    enhanced_motion: dict[str, float] | None = None
-    enhanced_breathing: dict[str, float] | None = None
+    signal_field: SignalField | None = None
+    enhanced_motion: EnhancedMotion | None = None
+    enhanced_breathing: EnhancedBreathing | None = None
     posture: str | None = None
+    """Name of the fingerprint the room matches."""
     signal_quality_score: float | None = None
     """0-1."""
     quality_verdict: QualityVerdict | None = None
@@ -108,4 +155,5 @@ class SensingUpdate(msgspec.Struct, omit_defaults=True):
     quality_reason: str | None = None
     """Why the verdict is not Permit."""
     bssid_count: int | None = None
-    node_features: dict[str, float] | None = None
+    """Access points in the window, for multi-BSSID nodes."""
+    node_features: list[NodeFeatures] | None = None
