@@ -1,0 +1,1 @@
+"""The commands, one noun a module; ``csiflow.main`` registers them."""

@@ -1,0 +1,201 @@
+"""``csiflow demo``: the whole flow on this machine, with one command."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import shutil
+import tempfile
+import time
+import webbrowser
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from csiflow.commands.options import GatewayPort, Introspection, Json, Recording, Speed
+from csiflow.observer import KafkaTally, WebsocketTally
+from csiflow.output import console, emit_json
+from csiflow.parameters import parse_duration, parse_speed
+from csiflow.running import run_until_signal
+from csiflow.settings import CliSettings
+from csiflow.sources import SyntheticOptions, play_recording, resolve_source, synthetic_spec, wait_until_quiet
+from csiflow.stack import Stack, StackOptions, running_stack
+
+SETTLE_SECONDS = 3.0
+"""How long nothing may arrive before what is missing counts as lost; longer than the 1 s a window may stay open."""
+
+
+def demo(
+    *,
+    recording: Recording = None,
+    source: Annotated[str, typer.Option(help="auto, esp32, wifi-enhanced, wifi or synthetic.")] = "auto",
+    speed: Speed = "1",
+    duration: Annotated[str | None, typer.Option(help="Stop after this long, for example 20s or 2m.")] = None,
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the dashboard.")] = True,
+    introspection: Introspection = True,
+    port: GatewayPort = 8080,
+    logs: Annotated[bool, typer.Option("--logs/--no-logs", help="Show the services' logs.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Run the whole flow here: real Kafka, every service, a source and the dashboard.
+
+    Examples:
+
+      csiflow demo
+
+      csiflow demo --recording room.pcap --speed 6
+
+      csiflow demo --source synthetic --duration 20s --json
+    """
+    limit = parse_duration(duration) if duration else None
+    factor = parse_speed(speed)
+    settings = CliSettings()
+    began = time.monotonic()
+
+    async def run() -> dict[str, Any]:
+        data_dir = Path(tempfile.mkdtemp(prefix="csiflow-demo-"))
+        # A demo shares the machine with whatever else runs there: every port is a free one, the dashboard's apart.
+        options = StackOptions(
+            data_dir=data_dir,
+            live_port=5005 if recording is None else 0,
+            gateway_port=0 if as_json else port,
+            introspection=introspection,
+        )
+        try:
+            console.print("starting Kafka and the services ...")
+            async with running_stack(settings, options, show_logs=logs) as stack:
+                console.print(f"dashboard: [bold]{stack.dashboard_url}[/]", soft_wrap=True)
+                if browser and not as_json:
+                    webbrowser.open(stack.dashboard_url)
+                return await Demo(stack, began, introspection=introspection).run(
+                    recording, source, factor, limit, until_stopped=not as_json
+                )
+        finally:
+            shutil.rmtree(data_dir, ignore_errors=True)
+
+    result = run_until_signal(run())
+    if result is None:
+        raise typer.Exit(130 if as_json else 0)
+    if as_json:
+        emit_json(result)
+    if not result["complete"]:
+        console.print("[bold red]not everything that was sent came out:[/] see lost and duplicated above")
+        raise typer.Exit(1)
+
+
+class Demo:
+    """One run of a source through a stack, measured at its far end."""
+
+    def __init__(self, stack: Stack, began: float, *, introspection: bool) -> None:
+        self._stack = stack
+        self._began = began
+        self._kafka = KafkaTally(stack.bootstrap)
+        base = stack.gateway_url.replace("http", "ws", 1)
+        self._sensing = WebsocketTally(f"{base}/ws/sensing", stack.token)
+        self._introspection = WebsocketTally(f"{base}/ws/introspection", stack.token) if introspection else None
+        self._first_snapshot_s: float | None = None
+
+    async def run(
+        self, recording: Path | None, source: str, speed: float | None, limit: float | None, *, until_stopped: bool
+    ) -> dict[str, Any]:
+        """Play the source and return the tallies; with ``until_stopped`` keep the dashboard up after a recording."""
+        async with contextlib.AsyncExitStack() as running:
+            await running.enter_async_context(self._kafka.running())
+            await running.enter_async_context(self._sensing.running())
+            if self._introspection is not None:
+                await running.enter_async_context(self._introspection.running())
+            watch = asyncio.create_task(self._watch_first_snapshot())
+            failure = asyncio.create_task(self._stack.supervisor.wait_failure())
+            play = asyncio.create_task(self._play(recording, source, speed, limit, until_stopped=until_stopped))
+            try:
+                await asyncio.wait({play, failure}, return_when=asyncio.FIRST_COMPLETED)
+                if failure.done():
+                    failure.result()
+                name, sent = play.result()
+                return await self._settle(name, sent)
+            finally:
+                for task in (watch, failure, play):
+                    task.cancel()
+
+    async def _play(
+        self, recording: Path | None, source: str, speed: float | None, limit: float | None, *, until_stopped: bool
+    ) -> tuple[str, int | None]:
+        """Play until the source or the time is over; the number of datagrams sent where we sent them all."""
+        if recording is not None:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(limit):
+                    report = await play_recording(recording, self._stack.replay, speed)
+                    if until_stopped and limit is None:
+                        console.print(f"{recording.name} is over ({report.sent} datagrams); Ctrl-C ends the demo")
+                        await asyncio.Event().wait()
+                    return f"recording:{recording.name}", report.sent
+            return f"recording:{recording.name}", None
+        name = await resolve_source(self._stack, source)
+        if name == "synthetic":
+            self._stack.supervisor.start([synthetic_spec(self._stack, SyntheticOptions())])
+        if limit is None and until_stopped:
+            console.print("Ctrl-C ends the demo")
+            await asyncio.Event().wait()
+        await asyncio.sleep(limit or 20.0)
+        if name == "synthetic":
+            await self._stack.supervisor.stop("synthetic")
+        return name, None
+
+    async def _watch_first_snapshot(self) -> None:
+        while self._introspection is not None and self._introspection.received == 0:
+            await asyncio.sleep(0.01)
+        self._first_snapshot_s = round(time.monotonic() - self._began, 2)
+
+    async def _settle(self, source: str, sent: int | None) -> dict[str, Any]:
+        """Wait until everything has come out at the far end, or nothing has for a while; then count."""
+        stats: dict[str, Any] = await wait_until_quiet(self._stack, sent or 0, SETTLE_SECONDS)
+        loop = asyncio.get_running_loop()
+        progress, changed = (-1, -1, -1), loop.time()
+        while loop.time() - changed < SETTLE_SECONDS:
+            now = (self._kafka.snapshots, len(self._kafka.sensing_origins), self._sensing.received)
+            if now != progress:
+                progress, changed = now, loop.time()
+            await asyncio.sleep(0.05)
+        return self._result(source, sent, stats)
+
+    def _result(self, source: str, sent: int | None, stats: dict[str, Any]) -> dict[str, Any]:
+        published = stats["published"]
+        websocket = self._introspection
+        snapshots = self._kafka.snapshots
+        lost = max(0, (sent or 0) - stats["received"])
+        duplicated = 0
+        if websocket is not None:
+            lost += published - min(snapshots, websocket.received)
+            duplicated = max(
+                sum(counts.values()) - len(counts) for counts in (self._kafka.origins, websocket.origins)
+            )
+        return {
+            "source": source,
+            "frames": {
+                "received": stats["received"],
+                "published": published,
+                "rejected": stats["rejected"],
+                "rejected_by_reason": stats["rejected_by_reason"],
+                "telemetry": stats["telemetry"],
+                "telemetry_by_kind": stats["telemetry_by_kind"],
+                "duplicates": stats["duplicates"],
+                "dropped": stats["dropped"],
+            },
+            "nodes": stats["nodes"],
+            "snapshots": snapshots,
+            "sensing_updates": len(self._kafka.sensing_origins),
+            "events": dict(sorted(self._kafka.events.items())),
+            "websocket": {
+                "sensing": self._sensing.received,
+                "introspection": websocket.received if websocket is not None else 0,
+            },
+            "latency_ms": {
+                "introspection": websocket.percentiles_ms() if websocket is not None else {"p50": None, "p99": None},
+                "sensing": self._sensing.percentiles_ms(),
+            },
+            "first_snapshot_s": self._first_snapshot_s,
+            "lost": lost,
+            "duplicated": duplicated,
+            "complete": lost == 0 and duplicated == 0 and stats["dropped"] == 0 and stats["pending"] == 0,
+        }

@@ -1,0 +1,67 @@
+"""``csiflow test`` and ``csiflow lint``: what .ci/run and pre-commit run."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from csiflow.output import console, fail
+from csiflow.settings import checkout
+
+CODE = ("schemas", "runtime", "streaming", "services", "cli", "tests", "bench", "examples")
+TYPED = (
+    "schemas/src",
+    "runtime/src",
+    "streaming/src",
+    "services/ingest/src",
+    "services/events/src",
+    "services/introspection/src",
+    "services/gateway/src",
+    "cli/src",
+    "bench",
+    "examples",
+)
+
+
+def _root() -> Path:
+    root = checkout()
+    if root is None:
+        fail("this command belongs to a checkout; run ./csiflow there", 2)
+    return root
+
+
+def _run(*command: str) -> None:
+    console.print(f"[dim]$ {' '.join(command)}[/]", soft_wrap=True)
+    code = subprocess.run([sys.executable, "-m", *command], cwd=_root(), check=False).returncode  # noqa: S603  # our own tools
+    if code:
+        raise typer.Exit(code)
+
+
+def lint(*, fix: Annotated[bool, typer.Option(help="Format and repair what can be repaired.")] = False) -> None:
+    """Check formatting, style, types and generated files.
+
+    Example:
+
+      csiflow lint --fix
+    """
+    _run("ruff", "format", *(() if fix else ("--check",)), *CODE)
+    _run("ruff", "check", *(("--fix",) if fix else ()), *CODE)
+    _run("mypy", *TYPED)
+    _run("csi_schemas.generate", *(() if fix else ("--check",)))
+
+
+def test(context: typer.Context) -> None:
+    """Pass the tests; everything after the command goes to pytest. The compose test runs with -m compose.
+
+    Examples:
+
+      csiflow test
+
+      csiflow test tests/unit -k codec
+    """
+    arguments = context.args if any(argument.startswith("-m") for argument in context.args) else ["-m", "not compose", *context.args]
+    _run("pytest", *arguments)

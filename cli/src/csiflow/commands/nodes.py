@@ -1,0 +1,50 @@
+"""``csiflow nodes``: who sends, what is known about them now."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import aiohttp
+import typer
+from rich.table import Table
+
+from csiflow.commands.options import Json
+from csiflow.output import console, emit_json
+from csiflow.runfile import require
+from csiflow.running import run_until_signal
+from csiflow.settings import CliSettings
+
+
+def nodes(*, as_json: Json = False) -> None:
+    """List the nodes the running gateway knows: source, streams, staleness, presence and motion.
+
+    Example:
+
+      csiflow nodes --json | jq '.nodes[] | select(.stale)'
+    """
+    run = require(CliSettings())
+
+    async def fetch() -> dict[str, Any]:
+        headers = {"Authorization": f"Bearer {run.token}"}
+        timeout = aiohttp.ClientTimeout(total=5)
+        async with (
+            aiohttp.ClientSession(timeout=timeout, headers=headers) as session,
+            session.get(f"{run.gateway_url}/api/v1/nodes") as response,
+        ):
+            response.raise_for_status()
+            body: dict[str, Any] = await response.json()
+            return body
+
+    body = run_until_signal(fetch())
+    if body is None:
+        raise typer.Exit(130)
+    table = Table("node", "source", "provenance", "streams", "last seen", "presence", "motion")
+    for node in body["nodes"]:
+        streams = ", ".join(stream if isinstance(stream, str) else stream["stream"] for stream in node["streams"])
+        seen = "stale" if node["stale"] else "now"
+        columns = (node.get("presence"), node.get("motion_level"))
+        said = ["unknown" if value is None else str(value) for value in columns]
+        table.add_row(node["node_id"], node["source"], node["provenance"], streams, seen, *said)
+    console.print(table)
+    if as_json:
+        emit_json(body)

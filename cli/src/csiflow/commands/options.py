@@ -1,0 +1,20 @@
+"""Options several commands share, with one help text each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line of stdout.")]
+Introspection = Annotated[
+    bool, typer.Option("--introspection/--no-introspection", help="The kill switch of the per-frame path.")
+]
+GatewayPort = Annotated[int, typer.Option(help="HTTP port of the dashboard and the API; 0 takes a free one.", min=0, max=65535)]
+Workers = Annotated[int, typer.Option(help="Workers of each consumer service.", min=1, max=12)]
+Recording = Annotated[
+    Path | None,
+    typer.Option(exists=True, dir_okay=False, readable=True, help="Play this .pcap or .npz recording."),
+]
+Speed = Annotated[str, typer.Option(help="Factor of real time, or max.")]

@@ -1,0 +1,34 @@
+"""The command line: registers every command. Heavy imports stay inside the modules that need them."""
+
+from __future__ import annotations
+
+import typer
+
+from csiflow.commands.bench import bench
+from csiflow.commands.demo import demo
+from csiflow.commands.develop import lint, test
+from csiflow.commands.doctor import doctor
+from csiflow.commands.nodes import nodes
+from csiflow.commands.replay import replay, synthesize
+from csiflow.commands.signatures import signatures
+from csiflow.commands.topics import tail, topics
+from csiflow.commands.up import up
+
+app = typer.Typer(
+    name="csiflow",
+    no_args_is_help=True,
+    pretty_exceptions_show_locals=False,
+    help="Wi-Fi sensing as a dataflow on Apache Kafka.",
+)
+app.command()(demo)
+app.command()(up)
+app.command()(replay)
+app.command()(synthesize)
+app.command()(nodes)
+app.command()(tail)
+app.command()(doctor)
+app.add_typer(topics, name="topics")
+app.add_typer(signatures, name="signatures")
+app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(bench)
+app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(test)
+app.command()(lint)

@@ -1,0 +1,32 @@
+"""Settings of the command line itself; the services have their own."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from csi_runtime.settings import RuntimeSettings
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+
+def checkout() -> Path | None:
+    """The checkout the wrapper runs from, if it does."""
+    root = os.environ.get("CSIFLOW_ROOT")
+    return Path(root) if root else None
+
+
+class CliSettings(RuntimeSettings):
+    """What ``csiflow`` itself needs; ``kafka`` is only used when CSIFLOW_KAFKA is set."""
+
+    model_config = SettingsConfigDict(env_prefix="CSIFLOW_CLI_", extra="forbid", populate_by_name=True)
+
+    start_timeout: float = Field(60.0, gt=0)
+    """Seconds a service may take to become ready."""
+    stop_timeout: float = Field(10.0, gt=0)
+    """Seconds a service may take to stop before it is killed."""
+
+    @property
+    def external_kafka(self) -> str | None:
+        """Bootstrap servers of the cluster named by CSIFLOW_KAFKA, or ``None`` for the embedded broker."""
+        return self.kafka if "kafka" in self.model_fields_set else None

@@ -1,0 +1,77 @@
+"""Feeds a running stack: a recording, the physical model, or the radios that are really there."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from csi_ingest.recordings import open_recording
+from csi_ingest.replay import ReplayReport, send
+from csi_ingest.sources import Choice, choose_source
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from csiflow.output import console
+from csiflow.stack import Stack
+from csiflow.supervisor import ServiceSpec
+
+SOURCES = ("auto", "esp32", "wifi-enhanced", "wifi", "synthetic")
+AUTO_LISTEN_SECONDS = 3.0
+"""How long ``auto`` listens for real radios before it says that there are none."""
+
+
+@dataclass(frozen=True, slots=True)
+class SyntheticOptions:
+    """What the physical model plays."""
+
+    nodes: int = 2
+    rate_hz: float = 30.0
+    seed: int = 1
+
+
+async def play_recording(path: Path, address: tuple[str, int], speed: float | None) -> ReplayReport:
+    """Send a recording as UDP datagrams, with a progress bar on stderr."""
+    recording = open_recording(path)
+    columns = (TextColumn("replay {task.description}"), BarColumn(), TextColumn("{task.completed:,.0f} datagrams"), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task(recording.name, total=len(recording))
+        return await send(recording, address, speed, lambda sent: progress.update(task, completed=sent))
+
+
+async def resolve_source(stack: Stack, wanted: str) -> str:
+    """Turn ``auto`` into the best source there is, and say why; other names are returned as they are."""
+    if wanted != "auto":
+        return wanted
+    console.print(f"listening {AUTO_LISTEN_SECONDS:g} s for ESP32 nodes and wifiscan agents on UDP port {stack.live[1]} ...")
+    choice: Choice = await choose_source(stack.ingest_stats, AUTO_LISTEN_SECONDS)
+    for reason in choice.reasons:
+        console.print(f"  {reason}")
+    console.print(f"source: [bold]{choice.source}[/]")
+    return choice.source
+
+
+def synthetic_spec(stack: Stack, options: SyntheticOptions) -> ServiceSpec:
+    """Return the child process that plays the physical model into the synthetic port."""
+    host, port = stack.synthetic
+    command = (sys.executable, "-m", "csiflow", "synthesize", "--to", f"{host}:{port}")
+    extra = ("--nodes", str(options.nodes), "--rate", str(options.rate_hz), "--seed", str(options.seed))
+    return ServiceSpec("synthetic", (*command, *extra))
+
+
+async def wait_until_quiet(stack: Stack, expected: int, timeout: float) -> dict[str, object]:
+    """Wait until ingest has received ``expected`` datagrams and has none pending; returns its counters.
+
+    Returns the counters as they are when that has not happened after ``timeout`` seconds without progress.
+    """
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + timeout
+    before = -1
+    while True:
+        stats = await stack.ingest_stats()
+        received, pending = int(str(stats["received"])), int(str(stats["pending"]))
+        if received != before:
+            before, deadline = received, loop.time() + timeout
+        if (received >= expected and pending == 0) or loop.time() > deadline:
+            return stats
+        await asyncio.sleep(0.05)

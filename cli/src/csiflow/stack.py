@@ -1,0 +1,169 @@
+"""One machine's installation: a Kafka cluster and the services around it, as children of this process."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import aiohttp
+
+from csi_gateway.tokens import load_or_create
+from csiflow.kafka.embedded import EmbeddedCluster
+from csiflow.kafka.topics import create_topics
+from csiflow.output import console
+from csiflow.settings import CliSettings, checkout
+from csiflow.supervisor import ServiceSpec, Supervisor
+from csiflow.supervisor.supervisor import free_port
+
+
+@dataclass(frozen=True, slots=True)
+class StackOptions:
+    """What to run."""
+
+    data_dir: Path
+    """Data of the embedded broker."""
+    listen_host: str = "0.0.0.0"  # noqa: S104  # ESP32 nodes send from the network
+    live_port: int = 5005
+    """UDP port ESP32 nodes and wifiscan agents send to; 0 takes a free one."""
+    gateway_host: str = "127.0.0.1"
+    gateway_port: int = 8080
+    """HTTP port of the gateway; 0 takes a free one."""
+    introspection: bool = True
+    workers: int = 1
+    """Workers of each consumer service."""
+    ingest_only: bool = False
+    environment: dict[str, str] = field(default_factory=dict)
+    """More environment for every service."""
+
+
+@dataclass(slots=True)
+class Stack:
+    """A running installation."""
+
+    bootstrap: str
+    supervisor: Supervisor
+    token: str
+    gateway_url: str
+    ingest_http_port: int
+    live: tuple[str, int]
+    replay: tuple[str, int]
+    synthetic: tuple[str, int]
+
+    @property
+    def dashboard_url(self) -> str:
+        """Address of the dashboard with the token in the fragment, which browsers never send."""
+        return f"{self.gateway_url}/#token={self.token}"
+
+    async def ingest_stats(self) -> dict[str, object]:
+        """The ingest service's counters."""
+        timeout = aiohttp.ClientTimeout(total=5)
+        url = f"http://127.0.0.1:{self.ingest_http_port}/stats"
+        async with aiohttp.ClientSession(timeout=timeout) as session, session.get(url) as response:
+            response.raise_for_status()
+            stats: dict[str, object] = await response.json()
+            return stats
+
+
+def udp_port(host: str, wanted: int) -> int:
+    """Return ``wanted``, or a free UDP port when it is 0."""
+    import socket  # noqa: PLC0415  # only here
+
+    if wanted:
+        return wanted
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind((host, 0))
+        return int(probe.getsockname()[1])
+
+
+@contextlib.asynccontextmanager
+async def running_cluster(settings: CliSettings, data_dir: Path) -> AsyncIterator[str]:
+    """Yield bootstrap servers: CSIFLOW_KAFKA if set, else an embedded broker that lives as long as the context."""
+    if settings.external_kafka:
+        yield settings.external_kafka
+        return
+    cluster = EmbeddedCluster(data_dir)
+    await asyncio.to_thread(cluster.start)
+    try:
+        yield cluster.bootstrap
+    finally:
+        await asyncio.to_thread(cluster.stop)
+
+
+@contextlib.asynccontextmanager
+async def running_stack(settings: CliSettings, options: StackOptions, *, show_logs: bool) -> AsyncIterator[Stack]:
+    """Start Kafka, make the topics, start every service and yield when all are ready.
+
+    Raises:
+        ServiceFailedError: a service did not come up.
+    """
+    async with (
+        running_cluster(settings, options.data_dir) as bootstrap,
+        Supervisor(
+            start_timeout=settings.start_timeout, stop_timeout=settings.stop_timeout, show_logs=show_logs
+        ) as supervisor,
+    ):
+        report = await create_topics(bootstrap)
+        for difference in report.differences:
+            console.print(f"[yellow]topic differs from the registry:[/] {difference}")
+        stack, specs = plan(settings, options, bootstrap, supervisor)
+        supervisor.start(specs)
+        await supervisor.wait_ready()
+        yield stack
+
+
+def plan(
+    settings: CliSettings, options: StackOptions, bootstrap: str, supervisor: Supervisor
+) -> tuple[Stack, list[ServiceSpec]]:
+    """Decide ports, tokens and the environment of every service."""
+    live = (options.listen_host, udp_port(options.listen_host, options.live_port))
+    replay = ("127.0.0.1", udp_port("127.0.0.1", 5006 if options.live_port == 5005 else 0))
+    synthetic = ("127.0.0.1", udp_port("127.0.0.1", 5007 if options.live_port == 5005 else 0))
+    gateway_port = options.gateway_port or free_port(options.gateway_host)
+    token_file = settings.state_dir / "gateway-token"
+    token = load_or_create(token_file)
+    signatures = (checkout() or Path(__file__).parent) / "signatures"
+    environment = {
+        "CSIFLOW_KAFKA": bootstrap,
+        "CSIFLOW_STATE_DIR": str(settings.state_dir),
+        "CSIFLOW_LOG_FORMAT": "json" if settings.log_format == "json" else "console",
+        "CSIFLOW_LOG_LEVEL": settings.log_level,
+        "CSIFLOW_INTROSPECTION_ENABLED": str(options.introspection).lower(),
+        "CSIFLOW_GATEWAY_TOKEN_FILE": str(token_file),
+        "CSIFLOW_GATEWAY_HOST": options.gateway_host,
+        "CSIFLOW_GATEWAY_PORT": str(gateway_port),
+        "CSIFLOW_INGEST_LIVE": f"{live[0]}:{live[1]}",
+        "CSIFLOW_INGEST_REPLAY": f"{replay[0]}:{replay[1]}",
+        "CSIFLOW_INGEST_SYNTHETIC": f"{synthetic[0]}:{synthetic[1]}",
+        **({"CSIFLOW_SIGNATURES": str(signatures)} if signatures.is_dir() else {}),
+        **options.environment,
+    }
+
+    def service(name: str, number: int | None = None) -> ServiceSpec:
+        port = free_port()
+        label = name if number is None else f"{name}-{number}"
+        command = (sys.executable, "-m", f"csi_{name}")
+        return ServiceSpec(label, command, {**environment, f"CSIFLOW_{name.upper()}_HTTP_PORT": str(port)}, port)
+
+    ingest = service("ingest")
+    gateway = ServiceSpec("gateway", (sys.executable, "-m", "csi_gateway"), environment, gateway_port)
+    consumers = [
+        service(name, None if options.workers == 1 else number + 1)
+        for name in ("events", "introspection")
+        for number in range(options.workers)
+    ]
+    url_host = "127.0.0.1" if options.gateway_host in {"0.0.0.0", "::"} else options.gateway_host  # noqa: S104
+    stack = Stack(
+        bootstrap=bootstrap,
+        supervisor=supervisor,
+        token=token,
+        gateway_url=f"http://{url_host}:{gateway_port}",
+        ingest_http_port=ingest.http_port or 0,
+        live=live,
+        replay=replay,
+        synthetic=synthetic,
+    )
+    return stack, [*consumers, gateway, ingest]
