@@ -19,6 +19,16 @@ class Similarity(msgspec.Struct):
     """0-1; 1 is an exact copy."""
     above_threshold: bool
     """``score`` reached the signature's promotion threshold."""
+    progress: float = 0.0
+    """Share of the signature the newest frames have gone through, 0-1."""
+
+
+class NotApplicable(msgspec.Struct, frozen=True):
+    """A signature that does not fit this stream."""
+
+    signature_id: str
+    reason: str
+    """Which of feature kind, version or width differs, with both values."""
 
 
 class IntrospectionSnapshot(msgspec.Struct, omit_defaults=True, tag_field="type", tag="introspection_snapshot"):
@@ -46,8 +56,10 @@ class IntrospectionSnapshot(msgspec.Struct, omit_defaults=True, tag_field="type"
     provenance: Provenance
     source: str
     origin: Origin
-    not_applicable: list[str] = []
+    not_applicable: list[NotApplicable] = []
     """Signatures whose feature kind, width or version does not fit this stream; never scored."""
+    calibrating: bool = False
+    """The stream's quiet is not known yet: no regime, no scores."""
 
 
 class ClusterMember(msgspec.Struct):

@@ -31,10 +31,13 @@ class Signature(msgspec.Struct, omit_defaults=False):
     """Rows of ``vectors``."""
     dtw: DtwParameters
     vectors: list[list[float]]
-    """``length`` feature vectors of equal width."""
+    """``length`` feature vectors of equal width, each minus the quiet mean of the stream it was captured from."""
     promotion_threshold: float = 0.78
     """Score from which the signature counts as recognised, 0-1."""
     provenance: Provenance = "live"
     """``synthetic`` for the reference signatures made by our own simulator."""
     feature_version: int = 1
     """Version of the feature kind; a signature of another version is not applicable."""
+    rest: bool = False
+    """A room at rest: scored by how little the newest frames leave the quiet. Else a motion, scored by how much of the
+    newest frames' departure from the quiet it explains."""
