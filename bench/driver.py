@@ -1,4 +1,4 @@
-"""Sends CSI packets of simulated nodes at a steady rate; prints how many as JSON. Used by flow.py, runs as its own process."""
+"""Sends CSI packets of simulated nodes at a steady rate and prints how many as JSON; the process flow.py measures with."""
 
 from __future__ import annotations
 
@@ -71,7 +71,11 @@ def main() -> None:
             if wait > 0:
                 time.sleep(max(wait, 0.0005))
         elapsed = time.perf_counter() - began
-    print(json.dumps({"sent": sent, "seconds": elapsed, "next_sequence": options.first_sequence + -(-total // options.nodes)}))
+    print(
+        json.dumps(
+            {"sent": sent, "seconds": elapsed, "next_sequence": options.first_sequence + -(-total // options.nodes)}
+        )
+    )
 
 
 main()

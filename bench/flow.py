@@ -1,4 +1,4 @@
-"""UDP datagram to websocket message, everything on this machine: latency at a household's rate, highest rate with no loss.
+"""UDP datagram to websocket message on one machine: latency at a household's rate, highest rate with no loss.
 
 The baseline, in the same run: aiokafka alone in place of both Faust consumers (plain_forwarder.py), the rest unchanged.
 """
@@ -55,7 +55,12 @@ class Driver:
         host, port = self._stack.synthetic
         arguments = ("--to", f"{host}:{port}", "--nodes", str(nodes), "--rate", str(rate), "--seconds", str(seconds))
         process = await asyncio.create_subprocess_exec(
-            sys.executable, str(HERE / "driver.py"), *arguments, "--first-sequence", str(self._next_sequence), stdout=asyncio.subprocess.PIPE
+            sys.executable,
+            str(HERE / "driver.py"),
+            *arguments,
+            "--first-sequence",
+            str(self._next_sequence),
+            stdout=asyncio.subprocess.PIPE,
         )
         out, _ = await process.communicate()
         if process.returncode:
@@ -119,12 +124,16 @@ async def main(options: argparse.Namespace) -> dict[str, Any]:
     data_dir = Path(tempfile.mkdtemp(prefix="csiflow-bench-"))
     settings = CliSettings()
     try:
-        async with running_stack(settings, StackOptions(data_dir, live_port=0, gateway_port=0), show_logs=options.logs) as stack:
+        async with running_stack(
+            settings, StackOptions(data_dir, live_port=0, gateway_port=0), show_logs=options.logs
+        ) as stack:
             driver = Driver(stack)
             console.print("csiflow: ingest, events, introspection and gateway")
             ours = await measure(stack, driver, options)
             await stack.supervisor.stop("events", "introspection")
-            forwarder = ServiceSpec("forwarder", (sys.executable, str(HERE / "plain_forwarder.py")), {"CSIFLOW_KAFKA": stack.bootstrap})
+            forwarder = ServiceSpec(
+                "forwarder", (sys.executable, str(HERE / "plain_forwarder.py")), {"CSIFLOW_KAFKA": stack.bootstrap}
+            )
             stack.supervisor.start([forwarder])
             console.print("baseline: plain aiokafka forwarder in place of events and introspection")
             baseline = await measure(stack, driver, options)

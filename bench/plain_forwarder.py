@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 
 import msgspec
@@ -31,7 +30,11 @@ async def main() -> None:
     bootstrap = os.environ["CSIFLOW_KAFKA"]
     decoder, encode = msgspec.json.Decoder(Stamp), msgspec.json.Encoder().encode
     consumer = AIOKafkaConsumer(
-        FRAMES.name, bootstrap_servers=bootstrap, group_id="plain-forwarder", auto_offset_reset="latest", max_poll_records=500
+        FRAMES.name,
+        bootstrap_servers=bootstrap,
+        group_id="plain-forwarder",
+        auto_offset_reset="latest",
+        max_poll_records=500,
     )
     producer = AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all", enable_idempotence=True)
     await producer.start()

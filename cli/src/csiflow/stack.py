@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import aiohttp
-
 from csi_gateway.tokens import load_or_create
+
 from csiflow.kafka.embedded import EmbeddedCluster
 from csiflow.kafka.topics import create_topics
 from csiflow.output import console

@@ -28,7 +28,9 @@ def configure_logging(service: str, settings: RuntimeSettings) -> None:
         renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
     else:
         shared.append(structlog.processors.format_exc_info)
-        renderer = structlog.processors.JSONRenderer(serializer=lambda record, **_: orjson.dumps(record, default=repr).decode())
+        renderer = structlog.processors.JSONRenderer(
+            serializer=lambda record, **_: orjson.dumps(record, default=repr).decode()
+        )
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         wrapper_class=structlog.make_filtering_bound_logger(level),

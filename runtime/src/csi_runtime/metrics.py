@@ -30,16 +30,22 @@ INGEST_SEQUENCE = Counter(
 INGEST_KERNEL_DROPS = Gauge(
     "csiflow_ingest_kernel_drops", "Datagrams the kernel dropped on our sockets; raise net.core.rmem_max."
 )
-INGEST_NODE_LAST_SEEN = Gauge("csiflow_ingest_node_last_seen_seconds", "Receive time of a node's last datagram, Unix seconds.", ["node"])
+INGEST_NODE_LAST_SEEN = Gauge(
+    "csiflow_ingest_node_last_seen_seconds", "Receive time of a node's last datagram, Unix seconds.", ["node"]
+)
 
 # --- streaming: both consumers --------------------------------------------------------------------------------------
 STREAM_RECORDS = Counter("csiflow_stream_records", "Records processed, replayed ones apart.", ["app", "replay"])
 STREAM_BATCHES = Counter("csiflow_stream_batches", "Batches delivered to the agent.", ["app"])
 STREAM_PARTITIONS = Gauge("csiflow_stream_partitions", "Partitions this worker holds.", ["app"])
 STREAM_SKIPPED = Counter(
-    "csiflow_stream_skipped", "Records that could not be decoded, skipped and logged; the offsets are in the log.", ["app"]
+    "csiflow_stream_skipped",
+    "Records that could not be decoded, skipped and logged; the offsets are in the log.",
+    ["app"],
 )
-STREAM_LAG_SECONDS = Gauge("csiflow_stream_lag_seconds", "Age of the newest processed frame when it was processed.", ["app"])
+STREAM_LAG_SECONDS = Gauge(
+    "csiflow_stream_lag_seconds", "Age of the newest processed frame when it was processed.", ["app"]
+)
 STREAM_BATCH_SECONDS = Histogram(
     "csiflow_stream_batch_seconds",
     "Time to process one batch.",
@@ -62,4 +68,15 @@ GATEWAY_DROPPED = Counter(
     "csiflow_gateway_dropped", "Messages dropped because a client was slow; that client is told how many.", ["endpoint"]
 )
 GATEWAY_RECORDS = Counter("csiflow_gateway_records", "Records read from the result topics.", ["topic"])
+GATEWAY_COALESCED = Counter(
+    "csiflow_gateway_coalesced", "Messages a newer one replaced because the client asked for max_hz.", ["endpoint"]
+)
+GATEWAY_ENCODED = Counter(
+    "csiflow_gateway_encoded", "Messages encoded for websockets: one each, however many clients take it."
+)
+GATEWAY_SKIPPED = Counter(
+    "csiflow_gateway_skipped",
+    "Records that could not be decoded, skipped and logged; the offsets are in the log.",
+    ["topic"],
+)
 GATEWAY_UNAUTHORISED = Counter("csiflow_gateway_unauthorised", "Requests refused with 401 or 403.", ["reason"])

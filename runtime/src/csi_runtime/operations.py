@@ -45,7 +45,7 @@ class QuietServer(uvicorn.Server):
     """A uvicorn server that leaves signals to its host process."""
 
     @contextlib.contextmanager
-    def capture_signals(self):  # type: ignore[no-untyped-def,override]  # noqa: ANN201, D102
+    def capture_signals(self):  # type: ignore[no-untyped-def]  # noqa: ANN201, D102
         yield
 
 
@@ -59,7 +59,11 @@ async def serve_operations(service: str, host: str, port: int, checks: Checks) -
     listener = socket.create_server((host, port))
     bound = int(listener.getsockname()[1])
     config = uvicorn.Config(
-        Starlette(routes=operations_routes(service, checks)), log_config=None, access_log=False, lifespan="off", loop="none"
+        Starlette(routes=operations_routes(service, checks)),
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        loop="none",
     )
     server = QuietServer(config)
     task = asyncio.create_task(server.serve(sockets=[listener]), name="operations")

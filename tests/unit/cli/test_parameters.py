@@ -7,7 +7,9 @@ import typer
 from csiflow.parameters import parse_address, parse_duration, parse_speed
 
 
-@pytest.mark.parametrize(("text", "seconds"), [("20s", 20), ("500ms", 0.5), ("1.5m", 90), ("1h", 3600), ("7", 7), (" 2 s ", 2)])
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("20s", 20), ("500ms", 0.5), ("1.5m", 90), ("1h", 3600), ("7", 7), (" 2 s ", 2)]
+)
 def test_durations(text: str, seconds: float) -> None:
     """A duration is a number with ms, s, m or h; plain numbers are seconds."""
     assert parse_duration(text) == pytest.approx(seconds)
@@ -34,7 +36,8 @@ def test_what_is_no_speed(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "address"), [("127.0.0.1:5005", ("127.0.0.1", 5005)), ("[::1]:1", ("::1", 1)), ("node:65535", ("node", 65535))]
+    ("text", "address"),
+    [("127.0.0.1:5005", ("127.0.0.1", 5005)), ("[::1]:1", ("::1", 1)), ("node:65535", ("node", 65535))],
 )
 def test_addresses(text: str, address: tuple[str, int]) -> None:
     """Host and port, IPv6 in brackets."""

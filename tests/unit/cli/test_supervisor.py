@@ -70,15 +70,21 @@ def test_back_off_doubles_up_to_its_longest() -> None:
 async def test_a_configuration_error_is_not_retried() -> None:
     """Exit code 2 means it cannot run as configured: the supervisor fails with the child's own words."""
     async with Supervisor(show_logs=False) as supervisor:
-        supervisor.start([ServiceSpec("broken", python("import sys; print('no token: set X'); sys.exit(2)"), http_port=free_port())])
-        with pytest.raises(ServiceFailedError, match="(?s)broken ended while starting with exit code 2.*no token: set X"):
+        supervisor.start(
+            [ServiceSpec("broken", python("import sys; print('no token: set X'); sys.exit(2)"), http_port=free_port())]
+        )
+        with pytest.raises(
+            ServiceFailedError, match=r"(?s)broken ended while starting with exit code 2.*no token: set X"
+        ):
             await supervisor.wait_ready()
 
 
 async def test_what_ignores_sigterm_is_killed() -> None:
     """A child that does not stop in time is killed, and that is said."""
     lines: list[str] = []
-    code = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(600)"
+    code = (
+        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(600)"
+    )
     process = ServiceProcess(ServiceSpec("deaf", python(code)), lambda _, line: lines.append(line))
     process.start()
     await until(lambda: "deaf" in lines)
@@ -94,7 +100,7 @@ async def test_what_ignores_sigterm_is_killed() -> None:
 async def test_children_stop_in_reverse_order() -> None:
     """The last started stops first, so that nothing feeds a service that is gone."""
     stopped: list[str] = []
-    code = "import signal, sys, time; signal.signal(signal.SIGTERM, lambda *_: sys.exit(0)); print('up', flush=True)\nwhile True: time.sleep(1)"
+    code = "import signal, sys; signal.signal(15, lambda *_: sys.exit(0)); print('up', flush=True)\nsignal.pause()"
     supervisor = Supervisor(show_logs=False)
     supervisor.start([ServiceSpec(name, python(code)) for name in ("first", "second")])
     processes = dict(supervisor.processes)

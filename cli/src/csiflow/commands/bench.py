@@ -37,4 +37,6 @@ def bench(
     script = root / "bench" / f"{name}.py"
     console.print(f"[dim]$ python {script.relative_to(root)} {' '.join(context.args)}[/]")
     stdout = None if as_json else sys.stderr
-    raise typer.Exit(subprocess.run([sys.executable, str(script), *context.args], check=False, stdout=stdout).returncode)  # noqa: S603  # our own script
+    raise typer.Exit(
+        subprocess.run([sys.executable, str(script), *context.args], check=False, stdout=stdout).returncode
+    )

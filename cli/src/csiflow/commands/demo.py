@@ -167,9 +167,7 @@ class Demo:
         duplicated = 0
         if websocket is not None:
             lost += published - min(snapshots, websocket.received)
-            duplicated = max(
-                sum(counts.values()) - len(counts) for counts in (self._kafka.origins, websocket.origins)
-            )
+            duplicated = max(sum(counts.values()) - len(counts) for counts in (self._kafka.origins, websocket.origins))
         return {
             "source": source,
             "frames": {

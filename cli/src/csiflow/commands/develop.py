@@ -36,7 +36,7 @@ def _root() -> Path:
 
 def _run(*command: str) -> None:
     console.print(f"[dim]$ {' '.join(command)}[/]", soft_wrap=True)
-    code = subprocess.run([sys.executable, "-m", *command], cwd=_root(), check=False).returncode  # noqa: S603  # our own tools
+    code = subprocess.run([sys.executable, "-m", *command], cwd=_root(), check=False).returncode
     if code:
         raise typer.Exit(code)
 
@@ -63,5 +63,9 @@ def test(context: typer.Context) -> None:
 
       csiflow test tests/unit -k codec
     """
-    arguments = context.args if any(argument.startswith("-m") for argument in context.args) else ["-m", "not compose", *context.args]
+    arguments = (
+        context.args
+        if any(argument.startswith("-m") for argument in context.args)
+        else ["-m", "not compose", *context.args]
+    )
     _run("pytest", *arguments)

@@ -20,8 +20,8 @@ from rich.table import Table
 from csiflow.commands.options import Json
 from csiflow.kafka.topics import diff_topics
 from csiflow.output import console, emit_json
-from csiflow.running import run_until_signal
 from csiflow.runfile import RunFile, read
+from csiflow.running import run_until_signal
 from csiflow.settings import CliSettings
 
 WANTED_RECEIVE_BUFFER = 4 * 1024 * 1024
@@ -116,7 +116,9 @@ async def _udp_port(run: RunFile | None) -> Finding:
         try:
             probe.bind(("0.0.0.0", 5005))  # noqa: S104  # the port nodes send to
         except OSError as error:
-            return Finding("udp port", "failed", f"UDP 5005: {error.strerror}", "stop what uses it, or csiflow up --udp-port")
+            return Finding(
+                "udp port", "failed", f"UDP 5005: {error.strerror}", "stop what uses it, or csiflow up --udp-port"
+            )
     return Finding("udp port", "ok", "UDP 5005 is free")
 
 

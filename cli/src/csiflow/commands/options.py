@@ -11,7 +11,9 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object as the
 Introspection = Annotated[
     bool, typer.Option("--introspection/--no-introspection", help="The kill switch of the per-frame path.")
 ]
-GatewayPort = Annotated[int, typer.Option(help="HTTP port of the dashboard and the API; 0 takes a free one.", min=0, max=65535)]
+GatewayPort = Annotated[
+    int, typer.Option(help="HTTP port of the dashboard and the API; 0 takes a free one.", min=0, max=65535)
+]
 Workers = Annotated[int, typer.Option(help="Workers of each consumer service.", min=1, max=12)]
 Recording = Annotated[
     Path | None,

@@ -16,7 +16,9 @@ signatures = typer.Typer(no_args_is_help=True, help="The signature library of th
 
 @signatures.command("check")
 def check(
-    directory: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="Folder of *.sig.json files.", show_default=False)],
+    directory: Annotated[
+        Path, typer.Argument(exists=True, file_okay=False, help="Folder of *.sig.json files.", show_default=False)
+    ],
     *,
     as_json: Json = False,
 ) -> None:
@@ -28,7 +30,9 @@ def check(
     """
     report = check_library(directory)
     for signature in report.signatures:
-        console.print(f"[green]ok[/]     {signature.id}: {signature.label}, {signature.length} x {len(signature.vectors[0])}")
+        console.print(
+            f"[green]ok[/]     {signature.id}: {signature.label}, {signature.length} x {len(signature.vectors[0])}"
+        )
     for problem in report.problems:
         console.print(f"[red]wrong[/]  {problem}")
     if as_json:

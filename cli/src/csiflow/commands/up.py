@@ -18,12 +18,15 @@ from csiflow.stack import StackOptions, running_stack
 def up(
     *,
     source: Annotated[
-        str, typer.Option(help="esp32 listens for nodes; auto falls back to synthetic when there are none, and says so.")
+        str,
+        typer.Option(help="esp32 listens for nodes; auto falls back to synthetic when there are none, and says so."),
     ] = "esp32",
     introspection: Introspection = True,
     workers: Workers = 1,
     listen: Annotated[str, typer.Option(help="Address the UDP socket for ESP32 nodes binds to.")] = "0.0.0.0",  # noqa: S104
-    udp_port: Annotated[int, typer.Option(help="UDP port for ESP32 nodes; 0 takes a free one.", min=0, max=65535)] = 5005,
+    udp_port: Annotated[
+        int, typer.Option(help="UDP port for ESP32 nodes; 0 takes a free one.", min=0, max=65535)
+    ] = 5005,
     host: Annotated[str, typer.Option(help="Address the gateway binds to.")] = "127.0.0.1",
     port: GatewayPort = 8080,
     logs: Annotated[bool, typer.Option("--logs/--no-logs", help="Show the services' logs.")] = True,
