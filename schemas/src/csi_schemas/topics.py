@@ -80,7 +80,7 @@ REJECTED = TopicSpec(
     bytes,
     "Datagrams that are not valid, raw.",
     retention_ms=7 * _DAY_MS,
-    headers=("reason", "detail", "source", "received"),
+    headers=("reason", "detail", "source", "received", "provenance"),
 )
 
 TOPICS: tuple[TopicSpec, ...] = (FRAMES, SENSING, EVENTS, INTROSPECTION, CLUSTER, LATEST, TELEMETRY, REJECTED)

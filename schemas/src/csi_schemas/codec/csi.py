@@ -86,7 +86,7 @@ def encode_csi(
     noise_floor_dbm: int = -95,
     reserved: int = 0,
 ) -> bytes:
-    """Encode one CSI datagram from ``iq``, any buffer of ``n_antennas * n_subcarriers * 2`` int8 values.
+    """Encode one CSI datagram from ``iq``: ``n_antennas * n_subcarriers * 2`` int8, of a numpy array its ``data``.
 
     Raises:
         PacketError: as ``decode_csi`` would on the result, and ``out_of_range`` for a field that does not fit.

@@ -94,8 +94,8 @@ def _host_number(host: str) -> int:
     try:
         number = int(host, 16)
     except ValueError:
-        number = -1
-    if f"{number:016x}" != host:
+        number = -1  # refused below, with every other spelling
+    if number < 0 or f"{number:016x}" != host:
         raise PacketError(RejectReason.OUT_OF_RANGE, f"host is {host!r}; expected 16 lower-case hexadecimal digits")
     return number
 
