@@ -23,9 +23,13 @@ INGEST_TELEMETRY = Counter("csiflow_ingest_telemetry", "Telemetry packets by kin
 INGEST_PENDING = Gauge("csiflow_ingest_pending", "Datagrams accepted but not yet acknowledged by Kafka.")
 INGEST_SEQUENCE = Counter(
     "csiflow_ingest_sequence",
-    "Sequence accounting per node: missing frames, reordered, duplicate, restarted. Rising 'missing' means radio or "
-    "network loss at that node.",
+    "Sequence accounting per node (port/number): frames that came reordered, duplicate, or restarted the count.",
     ["node", "what"],
+)
+INGEST_MISSING = Gauge(
+    "csiflow_ingest_missing_frames",
+    "Frames never received per node, late ones taken off again. Rising means radio or network loss at that node.",
+    ["node"],
 )
 INGEST_KERNEL_DROPS = Gauge(
     "csiflow_ingest_kernel_drops", "Datagrams the kernel dropped on our sockets; raise net.core.rmem_max."
@@ -61,7 +65,7 @@ INTROSPECTION_SNAPSHOTS = Counter("csiflow_introspection_snapshots", "Snapshots 
 INTROSPECTION_REGIME = Counter("csiflow_introspection_regime_changes", "Regime changes by the new regime.", ["regime"])
 INTROSPECTION_SIGNATURES = Gauge("csiflow_introspection_signatures", "Signatures loaded.")
 
-# --- gateway ------------------------------------------------------------------------------------------------------------
+# --- gateway ----------------------------------------------------------------------------------------------------------
 GATEWAY_CLIENTS = Gauge("csiflow_gateway_clients", "Websocket clients connected.", ["endpoint"])
 GATEWAY_SENT = Counter("csiflow_gateway_sent", "Messages sent to websocket clients.", ["endpoint"])
 GATEWAY_DROPPED = Counter(

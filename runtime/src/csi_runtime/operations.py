@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
 import structlog
 import uvicorn
@@ -50,8 +50,10 @@ class QuietServer(uvicorn.Server):
 
 
 @contextlib.asynccontextmanager
-async def serve_operations(service: str, host: str, port: int, checks: Checks) -> AsyncIterator[int]:
-    """Serve the endpoint while the context is open; yields the bound port.
+async def serve_operations(
+    service: str, host: str, port: int, checks: Checks, *, extra_routes: Sequence[Route] = ()
+) -> AsyncIterator[int]:
+    """Serve the endpoint, and a service's ``extra_routes``, while the context is open; yields the bound port.
 
     Raises:
         OSError: the address is taken or not ours.
@@ -59,7 +61,7 @@ async def serve_operations(service: str, host: str, port: int, checks: Checks) -
     listener = socket.create_server((host, port))
     bound = int(listener.getsockname()[1])
     config = uvicorn.Config(
-        Starlette(routes=operations_routes(service, checks)),
+        Starlette(routes=[*operations_routes(service, checks), *extra_routes]),
         log_config=None,
         access_log=False,
         lifespan="off",

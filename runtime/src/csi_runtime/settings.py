@@ -28,14 +28,16 @@ class RuntimeSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="CSIFLOW_", extra="forbid", populate_by_name=True)
 
-    kafka: str = Field("127.0.0.1:9092", validation_alias=shared("kafka"))
+    kafka: str = Field(default="127.0.0.1:9092", validation_alias=shared("kafka"))
     """Bootstrap servers, ``HOST:PORT[,HOST:PORT...]``."""
-    log_format: Literal["auto", "console", "json"] = Field("auto", validation_alias=shared("log_format"))
+    log_format: Literal["auto", "console", "json"] = Field(default="auto", validation_alias=shared("log_format"))
     """``auto``: console on a terminal, else JSON lines."""
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", validation_alias=shared("log_level"))
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", validation_alias=shared("log_level")
+    )
     state_dir: Path = Field(default_factory=default_state_dir, validation_alias=shared("state_dir"))
     """Where the embedded broker, tokens and run files live."""
     http_host: str = "127.0.0.1"
     """Address of /health, /ready and /metrics."""
-    http_port: int = Field(0, ge=0, le=65535)
+    http_port: int = Field(default=0, ge=0, le=65535)
     """Port of /health, /ready and /metrics; 0 takes a free one and logs it."""
