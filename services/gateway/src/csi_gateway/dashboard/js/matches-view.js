@@ -1,0 +1,61 @@
+// The nearest signatures as bars, each with the mark where it counts as recognised.
+
+import { byId, make, say, sayOrHide } from "./dom.js";
+
+export class MatchesView {
+  constructor() {
+    this.list = byId("matches");
+    this.notApplicable = byId("not-applicable");
+    this.signatures = new Map();
+    this.broken = [];
+    this.rows = [];
+  }
+
+  /** Labels and promotion thresholds, as the gateway lists them, and the files it could not read. */
+  takeSignatures({ signatures, broken }) {
+    this.signatures = new Map(signatures.map((signature) => [signature.id, signature]));
+    this.broken = broken;
+  }
+
+  paint(snapshot) {
+    const matches = snapshot.top_k_similarity;
+    while (this.rows.length > matches.length) this.rows.pop().element.remove();
+    while (this.rows.length < matches.length) this.add();
+    matches.forEach((match, place) => this.paintRow(this.rows[place], match));
+    const absent = snapshot.not_applicable ?? [];
+    const notes = absent.map(({ signature_id: id, reason }) => `${this.signatures.get(id)?.label ?? id} does not apply: ${reason}.`);
+    notes.push(...this.broken.map(({ file, error }) => `${file} cannot be read: ${error}.`));
+    if (matches.length === 0 && notes.length === 0) notes.push(snapshot.calibrating ? "No scores while calibrating." : "No signature is scored.");
+    sayOrHide(this.notApplicable, notes.join(" "));
+  }
+
+  paintRow(row, match) {
+    const signature = this.signatures.get(match.signature_id);
+    row.element.dataset.signature = match.signature_id;
+    row.element.dataset.above = String(match.above_threshold);
+    say(row.name, signature?.label ?? match.signature_id);
+    row.name.title = match.signature_id;
+    row.score.value = String(match.score);
+    say(row.score, match.score.toFixed(3));
+    say(row.verdict, match.above_threshold ? "recognised" : "");
+    row.bar.style.width = `${100 * Math.min(1, Math.max(0, match.score))}%`;
+    const threshold = signature?.threshold;
+    row.mark.hidden = threshold === undefined;
+    if (threshold !== undefined) {
+      row.mark.style.left = `${100 * threshold}%`;
+      row.mark.title = `recognised from ${threshold}`;
+    }
+  }
+
+  add() {
+    const name = make("span", { className: "name" });
+    const verdict = make("span", { className: "verdict" });
+    const score = make("data");
+    const bar = make("span", { className: "bar" });
+    const mark = make("span", { className: "mark", hidden: true });
+    const track = make("span", { className: "track", aria: { hidden: "true" } }, bar, mark);
+    const element = make("li", {}, name, verdict, score, track);
+    this.rows.push({ element, name, verdict, score, bar, mark });
+    this.list.append(element);
+  }
+}

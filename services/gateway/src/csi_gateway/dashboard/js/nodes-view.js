@@ -1,0 +1,27 @@
+// The list of nodes.
+
+import { byId } from "./dom.js";
+import { NodeCard } from "./node-card.js";
+
+export class NodesView {
+  constructor(choose) {
+    this.choose = choose;
+    this.list = byId("nodes");
+    this.empty = byId("no-nodes");
+    this.cards = new Map();
+  }
+
+  paint(nodes, clock, selectedKey) {
+    this.empty.hidden = nodes.size > 0;
+    for (const node of nodes.values()) {
+      if (!this.cards.has(node.id)) this.add(node);
+      this.cards.get(node.id).paint(clock, selectedKey);
+    }
+  }
+
+  add(node) {
+    this.cards.set(node.id, new NodeCard(node, this.choose));
+    const sorted = [...this.cards].sort(([one], [other]) => one.localeCompare(other, "en", { numeric: true }));
+    this.list.append(...sorted.map(([, card]) => card.element));
+  }
+}

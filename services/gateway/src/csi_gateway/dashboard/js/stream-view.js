@@ -1,0 +1,46 @@
+// The selected stream: heading, introspection, waterfall and history.
+
+import { showProvenance } from "./badge.js";
+import { byId, say } from "./dom.js";
+import { span, streamWords } from "./format.js";
+import { HistoryChart } from "./history-chart.js";
+import { IntrospectionView } from "./introspection-view.js";
+import { Waterfall } from "./waterfall.js";
+
+const SILENT_S = 3;
+
+export class StreamView {
+  constructor() {
+    this.panel = byId("stream-panel");
+    this.title = byId("stream-title");
+    this.badge = byId("stream-provenance");
+    this.age = byId("stream-age");
+    this.introspection = new IntrospectionView();
+    this.waterfall = new Waterfall();
+    this.history = new HistoryChart(byId("history"));
+  }
+
+  paintFigures(stream, node, clock) {
+    say(this.title, stream === null ? "No stream selected" : `Node ${stream.nodeId}: ${streamWords(stream.label)}`);
+    this.panel.dataset.stream = stream?.key ?? "";
+    showProvenance(this.badge, node?.provenance ?? "");
+    const age = stream === null || stream.lastSeenNs === 0 ? null : clock.age(stream.lastSeenNs);
+    this.panel.dataset.stale = String(age !== null && age >= SILENT_S);
+    say(this.age, age === null ? "" : age >= SILENT_S ? `silent for ${span(age)}` : "heard just now");
+    this.introspection.paint(stream?.snapshot ?? null);
+  }
+
+  paintWaterfall(stream, clock, connected) {
+    const ring = stream?.ring ?? null;
+    let note = "";
+    if (stream === null) note = "Choose a stream.";
+    else if (!connected) note = "Disconnected";
+    else if (ring === null) note = "Waiting for amplitudes.";
+    this.waterfall.paint(ring, clock.nowMs(), note);
+  }
+
+  async paintCharts(stream, clock, scheme) {
+    await this.introspection.paintGauge(scheme);
+    if (stream !== null && stream.history.length > 0) await this.history.paint(stream.history, clock.nowMs());
+  }
+}

@@ -1,0 +1,29 @@
+// Asks for the token when there is none or the gateway does not take it.
+
+import { byId, say } from "./dom.js";
+import { keepToken } from "./token.js";
+
+export class TokenDialog {
+  /** `given` is called once a token has been entered. */
+  constructor(given) {
+    this.dialog = byId("token-dialog");
+    this.field = byId("token-field");
+    this.reason = byId("token-reason");
+    this.dialog.addEventListener("cancel", (event) => event.preventDefault());
+    byId("token-form").addEventListener("submit", () => {
+      keepToken(this.field.value.trim());
+      this.field.value = "";
+      given();
+    });
+  }
+
+  /** `hadToken`: one was sent and refused. */
+  ask(hadToken, reason) {
+    say(this.reason, hadToken ? `The token this page had was refused (${reason}).` : "");
+    if (!this.dialog.open) this.dialog.showModal();
+  }
+
+  close() {
+    if (this.dialog.open) this.dialog.close();
+  }
+}
