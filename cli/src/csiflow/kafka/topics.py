@@ -1,0 +1,205 @@
+"""Makes a cluster's topics what the registry says, and says what differs; existing topics are never changed."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+from csi_schemas.topics import TOPICS, TopicSpec
+
+from csiflow.kafka.errors import ClusterUnreachableError, TopicCreationError
+from csiflow.kafka.readiness import wait_until_reachable
+
+DEFAULT_REPLICATION = 3
+"""Copies of every partition, where the cluster has that many brokers."""
+_TIMEOUT_S = 10.0
+_POLL_S = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One setting of an existing topic that is not what the registry says."""
+
+    topic: str
+    setting: str
+    """``partitions``, ``replication`` or a topic configuration in Kafka's own words."""
+    expected: str
+    found: str
+
+    def __str__(self) -> str:
+        return f"{self.topic}: {self.setting} is {self.found}, the registry says {self.expected}"
+
+
+@dataclass(frozen=True, slots=True)
+class TopicReport:
+    """A cluster's topics against the registry."""
+
+    bootstrap: str
+    replication: int
+    """Copies of every partition that were asked for."""
+    created: tuple[str, ...]
+    existing: tuple[str, ...]
+    missing: tuple[str, ...]
+    """In the registry and not on the cluster; empty after :func:`create_topics`."""
+    differences: tuple[Difference, ...]
+    """Of the existing topics."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether every topic exists as the registry says."""
+        return not self.missing and not self.differences
+
+
+async def create_topics(
+    bootstrap: str,
+    replication_factor: int | None = None,
+    *,
+    topics: Sequence[TopicSpec] = TOPICS,
+    timeout_s: float = _TIMEOUT_S,
+) -> TopicReport:
+    """Create the topics that are missing and wait until they can be written to; doing it twice changes nothing.
+
+    Args:
+        bootstrap: ``HOST:PORT[,HOST:PORT...]``.
+        replication_factor: copies of every partition; by default 3, or one per broker of a smaller cluster.
+        topics: what must exist.
+        timeout_s: how long the cluster may take to answer, and again to elect leaders.
+
+    Raises:
+        ClusterUnreachableError: no broker answers.
+        TopicCreationError: the cluster refused a topic, or did not bring it up in time.
+    """
+    async with _admin(bootstrap, timeout_s) as admin:
+        replication = replication_factor or await _default_replication(admin)
+        present = await _describe(admin)
+        missing = [topic for topic in topics if topic.name not in present]
+        created = await _create(admin, missing, replication, timeout_s) if missing else ()
+        if created:
+            await _wait_for_leaders(admin, created, timeout_s)
+        # What another process made meanwhile is compared too.
+        return await _compare(admin, bootstrap, topics, replication, created)
+
+
+async def describe_topics(
+    bootstrap: str,
+    replication_factor: int | None = None,
+    *,
+    topics: Sequence[TopicSpec] = TOPICS,
+    timeout_s: float = _TIMEOUT_S,
+) -> TopicReport:
+    """Compare the cluster's topics with the registry and change nothing.
+
+    Raises:
+        ClusterUnreachableError: no broker answers.
+    """
+    async with _admin(bootstrap, timeout_s) as admin:
+        replication = replication_factor or await _default_replication(admin)
+        return await _compare(admin, bootstrap, topics, replication, ())
+
+
+@asynccontextmanager
+async def _admin(bootstrap: str, timeout_s: float) -> AsyncIterator[Any]:
+    await wait_until_reachable(bootstrap, timeout_s)
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=int(timeout_s * 1000))
+    try:
+        await admin.start()
+        yield admin
+    except (KafkaError, TimeoutError) as error:
+        raise ClusterUnreachableError(
+            f"the Kafka cluster at {bootstrap} accepts connections but does not answer as Kafka should: {error!r}. "
+            "Is it a Kafka broker, of version 2.1 or newer, without TLS or SASL on this port?"
+        ) from error
+    finally:
+        await admin.close()
+
+
+async def _default_replication(admin: Any) -> int:
+    cluster = await admin.describe_cluster()
+    return min(DEFAULT_REPLICATION, len(cluster["brokers"]))
+
+
+async def _describe(admin: Any) -> dict[str, list[dict[str, Any]]]:
+    """Partitions of every topic on the cluster by topic name."""
+    return {topic["topic"]: topic["partitions"] for topic in await admin.describe_topics() if topic["error_code"] == 0}
+
+
+async def _create(admin: Any, topics: Iterable[TopicSpec], replication: int, timeout_s: float) -> tuple[str, ...]:
+    new = [NewTopic(topic.name, topic.partitions, replication, topic_configs=topic.config) for topic in topics]
+    response = await admin.create_topics(new, timeout_ms=int(timeout_s * 1000))
+    created = []
+    for name, code, message, *_ in response.topic_errors:
+        if code == 0:
+            created.append(name)
+        elif code != TopicAlreadyExistsError.errno:
+            reason = message or for_code(code).description
+            raise TopicCreationError(f"Kafka refused to create the topic {name}: {reason} ({for_code(code).__name__})")
+    return tuple(created)
+
+
+async def _wait_for_leaders(admin: Any, names: tuple[str, ...], timeout_s: float) -> None:
+    deadline = time.monotonic() + timeout_s
+    while True:
+        present = await _describe(admin)
+        waiting = [name for name in names if not present.get(name) or any(part["leader"] < 0 for part in present[name])]
+        if not waiting:
+            return
+        if time.monotonic() > deadline:
+            raise TopicCreationError(
+                f"the topics {', '.join(waiting)} were created but have partitions without a leader after "
+                f"{timeout_s:g} s; see whether every broker of the cluster is up"
+            )
+        await asyncio.sleep(_POLL_S)
+
+
+async def _compare(
+    admin: Any, bootstrap: str, topics: Sequence[TopicSpec], replication: int, created: tuple[str, ...]
+) -> TopicReport:
+    present = await _describe(admin)
+    existing = [topic for topic in topics if topic.name in present]
+    configs = await _configs(admin, existing)
+    differences: list[Difference] = []
+    for topic in existing:
+        partitions = present[topic.name]
+        copies = sorted({len(part["replicas"]) for part in partitions})
+        found = {
+            "partitions": str(len(partitions)),
+            "replication": ", ".join(map(str, copies)),
+            **{name: configs[topic.name].get(name, "not set") for name in topic.config},
+        }
+        expected = {"partitions": str(topic.partitions), "replication": str(replication), **topic.config}
+        differences += [
+            Difference(topic.name, setting, value, found[setting])
+            for setting, value in expected.items()
+            if found[setting] != value
+        ]
+    return TopicReport(
+        bootstrap=bootstrap,
+        replication=replication,
+        created=created,
+        existing=tuple(topic.name for topic in existing if topic.name not in created),
+        missing=tuple(topic.name for topic in topics if topic.name not in present),
+        differences=tuple(differences),
+    )
+
+
+async def _configs(admin: Any, topics: Sequence[TopicSpec]) -> dict[str, dict[str, str]]:
+    """Effective configuration of existing topics, as far as the registry sets it."""
+    if not topics:
+        return {}
+    resources = [
+        ConfigResource(ConfigResourceType.TOPIC, topic.name, configs=dict.fromkeys(topic.config)) for topic in topics
+    ]
+    result: dict[str, dict[str, str]] = {}
+    for response in await admin.describe_configs(resources):
+        for code, message, _type, name, entries in response.resources:
+            if code != 0:
+                raise for_code(code)(f"configuration of {name}: {message}")
+            result[name] = {entry[0]: entry[1] for entry in entries}
+    return result
