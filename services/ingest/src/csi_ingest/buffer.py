@@ -13,7 +13,11 @@ from typing import TYPE_CHECKING, NamedTuple
 from csi_ingest.ledger import DropReason, Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
+
+
+_NO_HEADERS: list[tuple[str, bytes]] = []
+"""aiokafka's compiled batch builder takes a list and nothing else; never changed."""
 
 
 class Record(NamedTuple):
@@ -28,7 +32,7 @@ class Record(NamedTuple):
     """``None`` for what is no datagram: node events."""
     detail: str | None = None
     """Telemetry kind or reject reason, see ``Ledger.details``."""
-    headers: Sequence[tuple[str, bytes]] = ()
+    headers: list[tuple[str, bytes]] = _NO_HEADERS
 
 
 class Lane(NamedTuple):

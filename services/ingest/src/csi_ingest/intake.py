@@ -124,13 +124,13 @@ class Intake:
     def _reject(
         self, datagram: bytes, received_ns: int, source: tuple[Any, ...], provenance: Provenance, error: PacketError
     ) -> None:
-        headers = (
+        headers = [
             ("reason", error.reason.encode()),
             ("detail", error.detail[:_MAX_DETAIL].encode()),
             ("source", format_address(source).encode()),
             ("received", str(received_ns).encode()),
             ("provenance", provenance.encode()),
-        )
+        ]
         key = str(source[0]).encode()
         self._offer(
             Record(

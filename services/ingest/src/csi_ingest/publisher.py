@@ -58,7 +58,6 @@ class Publisher:
         ledger: Ledger,
         *,
         away_after: float,
-        on_progress: Callable[[], None] = lambda: None,
     ) -> None:
         """Prepare; nothing is connected before :meth:`run`.
 
@@ -68,14 +67,14 @@ class Publisher:
             buffer: where the records are.
             ledger: where acknowledged datagrams are settled.
             away_after: seconds without an acknowledgement of what was sent after which Kafka counts as away.
-            on_progress: called after each batch that left the buffer.
         """
         self._bootstrap = bootstrap
         self._topics = tuple(topics)
         self._buffer = buffer
         self._ledger = ledger
         self._away_after = away_after
-        self._on_progress = on_progress
+        self.on_progress: Callable[[], None] = _nothing
+        """Called after each batch that left the buffer, and when Kafka goes away."""
         self._wake = asyncio.Event()
         self._partition_of = DefaultPartitioner()
         self._lanes: dict[tuple[str, bytes], Lane] = {}
@@ -110,14 +109,13 @@ class Publisher:
             await asyncio.sleep(backoff)
             backoff = min(2 * backoff, _LAST_BACKOFF)
 
-    async def drained(self, within: float) -> bool:
-        """Wait until everything held is acknowledged; ``False`` when that takes longer than ``within`` seconds."""
+    async def drained(self, within: float) -> None:
+        """Wait until everything held is acknowledged, but not longer than ``within`` seconds."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(within):
                 while self._buffer.records:
                     self.wake()
                     await asyncio.sleep(0.01)
-        return not self._buffer.records
 
     def check(self) -> None:
         """Notice that Kafka went away without a word; call it about twice a second."""
@@ -232,7 +230,7 @@ class Publisher:
             self._idle_with_work.add(lane)
         if self._away is not None:
             self._note_back()
-        self._on_progress()
+        self.on_progress()
 
     def _shrink_batches(self, lane: Lane, error: MessageSizeTooLargeError) -> None:
         """Halve the batches; a record that is refused alone cannot be published at all."""
@@ -267,7 +265,7 @@ class Publisher:
         if self._away != reason:
             log.warning("Kafka is away; buffering", kafka=self._bootstrap, reason=reason, pending=self._buffer.records)
         self._away = reason
-        self._on_progress()
+        self.on_progress()
 
     def _note_back(self) -> None:
         if self._away is not None:
@@ -278,6 +276,10 @@ class Publisher:
                 away_s=round(time.monotonic() - self._away_since, 1),
             )
         self._away = None
+
+
+def _nothing() -> None:
+    pass
 
 
 def _never_expire(producer: AIOKafkaProducer) -> None:

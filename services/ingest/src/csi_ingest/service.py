@@ -32,8 +32,6 @@ _TICK_SECONDS = 0.5
 class Ingest:
     """The parts of a running ingest; make one with :func:`run_ingest`."""
 
-    reader: Reader
-
     def __init__(self, settings: IngestSettings, listeners: list[Listener]) -> None:
         self.listeners = listeners
         self.ledger = Ledger()
@@ -46,14 +44,11 @@ class Ingest:
             buffer,
             self.ledger,
             away_after=settings.away_after,
-            on_progress=self.reader.resume,
         )
         self.reader = Reader(asyncio.get_running_loop(), listeners, self.intake, self.publisher)
+        self.publisher.on_progress = self.reader.resume
         self._mirror = MetricsMirror()
         self.tasks: tuple[asyncio.Task[None], ...] = ()
-
-    def _resume_reading(self) -> None:
-        self.reader.resume()
 
     def stats(self) -> dict[str, Any]:
         """Return the body of ``GET /stats``."""
@@ -105,7 +100,10 @@ async def run_ingest(settings: IngestSettings) -> AsyncIterator[Ingest]:
         finally:
             ingest.reader.pause()
             ingest.reader.read_the_rest()
-            if not await ingest.publisher.drained(settings.shutdown_timeout):
+            publishing = not ingest.tasks[0].done()
+            if publishing:
+                await ingest.publisher.drained(settings.shutdown_timeout)
+            if ingest.ledger.pending:
                 log.error("stopped with datagrams that Kafka has not taken; they are lost", lost=ingest.ledger.pending)
             ingest.update_metrics()
             await _cancel(*ingest.tasks)
