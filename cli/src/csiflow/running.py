@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import uvloop
 
+from csiflow.kafka.errors import KafkaSetupError
 from csiflow.output import console, fail
 from csiflow.supervisor import ServiceFailedError
 
@@ -44,7 +45,7 @@ def run_until_signal(main: Coroutine[None, None, T]) -> T | None:
 
     try:
         return uvloop.run(guarded())
-    except ServiceFailedError as error:
+    except (ServiceFailedError, KafkaSetupError) as error:
         fail(str(error))
     except (OSError, TimeoutError, ValueError) as error:
         fail(f"{type(error).__name__}: {error}" if not str(error) else str(error))

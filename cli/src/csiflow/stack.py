@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
+import socket
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -15,6 +17,7 @@ from csi_gateway.tokens import load_or_create
 from csiflow.kafka.embedded import EmbeddedCluster
 from csiflow.kafka.topics import create_topics
 from csiflow.output import console
+from csiflow.runfile import RunFile, published
 from csiflow.settings import CliSettings, checkout
 from csiflow.supervisor import ServiceSpec, Supervisor
 from csiflow.supervisor.supervisor import free_port
@@ -35,7 +38,6 @@ class StackOptions:
     introspection: bool = True
     workers: int = 1
     """Workers of each consumer service."""
-    ingest_only: bool = False
     environment: dict[str, str] = field(default_factory=dict)
     """More environment for every service."""
 
@@ -58,6 +60,20 @@ class Stack:
         """Address of the dashboard with the token in the fragment, which browsers never send."""
         return f"{self.gateway_url}/#token={self.token}"
 
+    def run_file(self) -> RunFile:
+        """What other commands on this machine need to find this stack."""
+        processes = self.supervisor.processes.values()
+        return RunFile(
+            pid=os.getpid(),
+            bootstrap=self.bootstrap,
+            gateway_url=self.gateway_url,
+            token=self.token,
+            live=f"{self.live[0]}:{self.live[1]}",
+            replay=f"{self.replay[0]}:{self.replay[1]}",
+            synthetic=f"{self.synthetic[0]}:{self.synthetic[1]}",
+            operations={process.spec.name: process.spec.http_port for process in processes if process.spec.http_port},
+        )
+
     async def ingest_stats(self) -> dict[str, object]:
         """The ingest service's counters."""
         timeout = aiohttp.ClientTimeout(total=5)
@@ -70,8 +86,6 @@ class Stack:
 
 def udp_port(host: str, wanted: int) -> int:
     """Return ``wanted``, or a free UDP port when it is 0."""
-    import socket  # noqa: PLC0415  # only here
-
     if wanted:
         return wanted
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
@@ -112,7 +126,8 @@ async def running_stack(settings: CliSettings, options: StackOptions, *, show_lo
         stack, specs = plan(settings, options, bootstrap, supervisor)
         supervisor.start(specs)
         await supervisor.wait_ready()
-        yield stack
+        with published(settings, stack.run_file()):
+            yield stack
 
 
 def plan(

@@ -18,7 +18,7 @@ import typer
 from rich.table import Table
 
 from csiflow.commands.options import Json
-from csiflow.kafka.topics import diff_topics
+from csiflow.kafka.topics import describe_topics
 from csiflow.output import console, emit_json
 from csiflow.runfile import RunFile, read
 from csiflow.running import run_until_signal
@@ -126,9 +126,9 @@ async def _kafka(settings: CliSettings, run: RunFile | None) -> Finding:
     bootstrap = settings.external_kafka or (run.bootstrap if run else None)
     if bootstrap is None:
         return Finding("kafka", "ok", "none runs; csiflow up starts the embedded one")
-    differences = await diff_topics(bootstrap)
-    if differences:
-        said = "; ".join(str(difference) for difference in differences)
+    report = await describe_topics(bootstrap)
+    if not report.ok:
+        said = "; ".join([*(f"{name} is missing" for name in report.missing), *map(str, report.differences)])
         return Finding("kafka", "failed", f"{bootstrap}: {said}", "csiflow topics create makes what is missing")
     return Finding("kafka", "ok", f"{bootstrap}: all topics are as the registry says")
 
