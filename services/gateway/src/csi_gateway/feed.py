@@ -108,11 +108,12 @@ class Feed:
             probe.cancel()
 
     async def _partitions(self, consumer: Any) -> list[TopicPartition]:
-        if self.topic not in await consumer.topics():
+        # consumer.topics() asks for the same and keeps only the names
+        cluster = await consumer._client.fetch_all_metadata()  # noqa: SLF001
+        numbers = cluster.partitions_for_topic(self.topic)
+        if not numbers:
             raise TopicUnusableError(f"there is no such topic on {self._bootstrap}; run csiflow topics create")
-        return [
-            TopicPartition(self.topic, number) for number in sorted(consumer.partitions_for_topic(self.topic) or ())
-        ]
+        return [TopicPartition(self.topic, number) for number in sorted(numbers)]
 
     async def _seek(self, consumer: Any, partitions: Sequence[TopicPartition]) -> None:
         unknown = [partition for partition in partitions if partition not in self._positions]
@@ -164,14 +165,12 @@ class Feed:
             try:
                 async with asyncio.timeout(max(3.0, self._probe_interval)):
                     await consumer.end_offsets(partitions)  # asks the partitions' leaders
-                    topics = await consumer.topics()
+                    found = await self._partitions(consumer)
             except (KafkaError, OSError, TimeoutError) as error:
                 self._report(f"{self.topic}: Kafka at {self._bootstrap} does not answer ({error!r}); waiting for it")
                 continue
             self._report(None)
-            if self.topic not in topics:
-                raise TopicUnusableError(f"the topic is gone from {self._bootstrap}; run csiflow topics create")
-            if set(consumer.partitions_for_topic(self.topic) or ()) != {part.partition for part in partitions}:
+            if found != partitions:
                 log.info("the topic's partitions have changed; reading it anew", topic=self.topic)
                 return
 
