@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
@@ -20,7 +20,7 @@ from csiflow.kafka.readiness import wait_until_reachable
 DEFAULT_REPLICATION = 3
 """Copies of every partition, where the cluster has that many brokers."""
 _TIMEOUT_S = 10.0
-_POLL_S = 0.02
+_POLL_S = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,8 @@ async def create_topics(
         missing = [topic for topic in topics if topic.name not in present]
         created = await _create(admin, missing, replication, timeout_s) if missing else ()
         if created:
-            await _wait_for_leaders(admin, created, timeout_s)
+            new = [topic for topic in missing if topic.name in created]
+            await _wait_until_writable(admin, bootstrap, new, timeout_s)
         # What another process made meanwhile is compared too.
         return await _compare(admin, bootstrap, topics, replication, created)
 
@@ -143,19 +144,25 @@ async def _create(admin: Any, topics: Iterable[TopicSpec], replication: int, tim
     return tuple(created)
 
 
-async def _wait_for_leaders(admin: Any, names: tuple[str, ...], timeout_s: float) -> None:
-    deadline = time.monotonic() + timeout_s
-    while True:
-        present = await _describe(admin)
-        waiting = [name for name in names if not present.get(name) or any(part["leader"] < 0 for part in present[name])]
-        if not waiting:
-            return
-        if time.monotonic() > deadline:
-            raise TopicCreationError(
-                f"the topics {', '.join(waiting)} were created but have partitions without a leader after "
-                f"{timeout_s:g} s; see whether every broker of the cluster is up"
-            )
-        await asyncio.sleep(_POLL_S)
+async def _wait_until_writable(admin: Any, bootstrap: str, topics: Sequence[TopicSpec], timeout_s: float) -> None:
+    """Wait until every topic is known and the leader of every partition serves it, which comes a little later."""
+    names = {topic.name for topic in topics}
+    partitions = [TopicPartition(topic.name, number) for topic in topics for number in range(topic.partitions)]
+    # The default back-off of 0.1 s would be paid once for every topic.
+    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, retry_backoff_ms=5)
+    try:
+        async with asyncio.timeout(timeout_s):
+            while not names <= set(await _describe(admin)):
+                await asyncio.sleep(_POLL_S)
+            await consumer.start()
+            await consumer.end_offsets(partitions)
+    except (KafkaError, TimeoutError) as error:
+        raise TopicCreationError(
+            f"the topics {', '.join(sorted(names))} were created but cannot be written to after {timeout_s:g} s "
+            f"({error!r}); see whether every broker of the cluster is up"
+        ) from error
+    finally:
+        await consumer.stop()
 
 
 async def _compare(
