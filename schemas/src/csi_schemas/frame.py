@@ -33,9 +33,9 @@ class CsiFrame(msgspec.Struct, omit_defaults=False, gc=False, tag_field="kind", 
     frequency_mhz: int
     """Centre frequency in MHz; 0 when the node did not say."""
     rssi_dbm: int
-    """-128 to 20 dBm; 0 when the radio did not measure it."""
+    """-128 to 20 dBm."""
     noise_floor_dbm: int
-    """dBm; 0 when the radio did not measure it."""
+    """-128 to 127 dBm, as the radio says."""
     iq: bytes
     """int8 I, Q pairs, base64 in JSON; ``csi_schemas.iq`` shapes them."""
     sequence_status: SequenceStatus = "in_order"

@@ -34,6 +34,10 @@ class TopicSpec:
     retention_ms: int | None = None
     """``None`` for compacted topics, which keep the newest value of every key."""
     partitions: int = PARTITIONS
+    producers: tuple[str, ...] = ()
+    """Services that write it."""
+    consumers: tuple[str, ...] = ()
+    """Services of ours that read it; anybody else may."""
     headers: tuple[str, ...] = ()
 
     @property
@@ -46,7 +50,13 @@ class TopicSpec:
 
 
 FRAMES = TopicSpec(
-    "csi.frames.v1", "node id", CsiFrame, "Every validated CSI frame, as ingest received it.", retention_ms=_HOUR_MS
+    "csi.frames.v1",
+    "node id",
+    CsiFrame,
+    "Every validated CSI frame, as ingest received it.",
+    retention_ms=_HOUR_MS,
+    producers=("ingest",),
+    consumers=("events", "introspection"),
 )
 SENSING = TopicSpec(
     "csi.sensing.v1",
@@ -54,15 +64,35 @@ SENSING = TopicSpec(
     SensingUpdate,
     "One sensing_update per closed window of a stream.",
     retention_ms=_DAY_MS,
+    producers=("events",),
+    consumers=("gateway",),
 )
 EVENTS = TopicSpec(
-    "csi.events.v1", "node id", AnyEvent, "Presence, motion, breathing and node events.", retention_ms=30 * _DAY_MS
+    "csi.events.v1",
+    "node id",
+    AnyEvent,
+    "Presence, motion, breathing and node events.",
+    retention_ms=30 * _DAY_MS,
+    producers=("events",),
+    consumers=("gateway",),
 )
 INTROSPECTION = TopicSpec(
-    "csi.introspection.v1", "node id", IntrospectionSnapshot, "One snapshot per frame.", retention_ms=_HOUR_MS
+    "csi.introspection.v1",
+    "node id",
+    IntrospectionSnapshot,
+    "One snapshot per frame.",
+    retention_ms=_HOUR_MS,
+    producers=("introspection",),
+    consumers=("gateway",),
 )
 CLUSTER = TopicSpec(
-    "csi.cluster.v1", "zone", ClusterSnapshot, "Fused snapshot over the nodes of a zone.", retention_ms=_DAY_MS
+    "csi.cluster.v1",
+    "zone",
+    ClusterSnapshot,
+    "Fused snapshot over the nodes of a zone.",
+    retention_ms=_DAY_MS,
+    producers=("introspection",),
+    consumers=("gateway",),
 )
 LATEST = TopicSpec(
     "csi.latest.v1",
@@ -70,9 +100,16 @@ LATEST = TopicSpec(
     SensingUpdate | IntrospectionSnapshot,
     "The last sensing_update and snapshot of every stream, at most one a second each.",
     cleanup_policy="compact",
+    producers=("events", "introspection"),
+    consumers=("gateway",),
 )
 TELEMETRY = TopicSpec(
-    "csi.telemetry.v1", "node id", TelemetryRecord, "The ESP32's other packets, decoded.", retention_ms=_DAY_MS
+    "csi.telemetry.v1",
+    "node id",
+    TelemetryRecord,
+    "The ESP32's other packets, decoded.",
+    retention_ms=_DAY_MS,
+    producers=("ingest",),
 )
 REJECTED = TopicSpec(
     "csi.rejected.v1",
@@ -80,7 +117,8 @@ REJECTED = TopicSpec(
     bytes,
     "Datagrams that are not valid, raw.",
     retention_ms=7 * _DAY_MS,
-    headers=("reason", "detail", "source", "received", "provenance"),
+    producers=("ingest",),
+    headers=("reason", "detail", "source", "received"),
 )
 
 TOPICS: tuple[TopicSpec, ...] = (FRAMES, SENSING, EVENTS, INTROSPECTION, CLUSTER, LATEST, TELEMETRY, REJECTED)
