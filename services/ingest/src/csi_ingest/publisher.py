@@ -35,6 +35,9 @@ log = structlog.get_logger(__name__)
 
 MAX_BATCH_BYTES = 256 * 1024
 """Bytes in one batch; a broker takes 1 MiB unless told otherwise."""
+ROUND_SECONDS = 0.001
+"""Least time between two rounds of batches: a request costs as much as a hundred records, so records that come closer
+together than this share one. After a pause the first leaves at once."""
 _FIRST_BACKOFF = 0.25
 _LAST_BACKOFF = 2.0
 _REQUEST_TIMEOUT_MS = 10_000
@@ -161,8 +164,11 @@ class Publisher:
         while self._failure is None:
             self._wake.clear()
             self._sort_arrived(producer)
-            while self._idle_with_work and self._failure is None:
-                await self._send(producer, self._idle_with_work.pop())
+            if self._idle_with_work:
+                earliest_next = time.monotonic() + ROUND_SECONDS
+                while self._idle_with_work and self._failure is None:
+                    await self._send(producer, self._idle_with_work.pop())
+                await asyncio.sleep(earliest_next - time.monotonic())
             await self._wake.wait()
         raise self._failure
 
