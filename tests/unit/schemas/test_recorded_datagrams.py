@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import struct
 from collections import Counter
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,15 +12,18 @@ from csi_schemas.codec import CompressedCsi, CsiPacket, FusedVitals, PacketError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-ROOT = Path(__file__).parents[3]
-WIRE = Path(os.environ.get("CSIFLOW_DATA", ROOT.parent / "shared" / "data")) / "wire"
-pytestmark = pytest.mark.skipif(not WIRE.is_dir(), reason=f"no recorded datagrams in {WIRE}; set CSIFLOW_DATA")
+    from pathlib import Path
 
 
-def payloads(name: str) -> Iterator[bytes]:
+@pytest.fixture
+def wire(csiflow_data: Path) -> Path:
+    """Folder of the recorded datagrams."""
+    return csiflow_data / "wire"
+
+
+def payloads(wire: Path, name: str) -> Iterator[bytes]:
     """UDP payloads of a little-endian pcap of Ethernet frames with IPv4."""
-    content = (WIRE / name).read_bytes()
+    content = (wire / name).read_bytes()
     at = 24
     while at < len(content):
         captured = struct.unpack_from("<I", content, at + 8)[0]
@@ -33,33 +34,33 @@ def payloads(name: str) -> Iterator[bytes]:
         at += 16 + captured
 
 
-def counts(name: str) -> dict[str, int]:
+def counts(wire: Path, name: str) -> dict[str, int]:
     """What the manifest says is in a recording."""
-    manifest = json.loads((WIRE / "manifest.json").read_text())
+    manifest = json.loads((wire / "manifest.json").read_text())
     (entry,) = [entry for entry in manifest if entry["file"] == name]
     result: dict[str, int] = entry["counts"]
     return result
 
 
 @pytest.mark.parametrize("name", ["a_two_node_60s.pcap", "b_two_node_60s_loss_dup_reorder.pcap"])
-def test_every_recorded_frame_is_decoded(name: str) -> None:
+def test_every_recorded_frame_is_decoded(wire: Path, name: str) -> None:
     """All frames of the two-node recordings decode, to what the manifest counts, and encode back to themselves."""
     shapes: Counter[str] = Counter()
-    for datagram in payloads(name):
+    for datagram in payloads(wire, name):
         packet = decode(datagram)
         assert isinstance(packet, CsiPacket)
         assert encode(packet) == datagram
         shapes[f"node {packet.node} n_sub {packet.n_subcarriers}"] += 1
-    assert shapes.total() == counts(name)["csi: valid"]
-    manifest = json.loads((WIRE / "manifest.json").read_text())
+    assert shapes.total() == counts(wire, name)["csi: valid"]
+    manifest = json.loads((wire / "manifest.json").read_text())
     assert dict(shapes) == next(entry["by_node_and_length"] for entry in manifest if entry["file"] == name)
 
 
-def test_the_hostile_recording_gives_what_its_manifest_says() -> None:
+def test_the_hostile_recording_gives_what_its_manifest_says(wire: Path) -> None:
     """Each kind is decoded as often as it is in there well formed; every other datagram is refused with its reason."""
     decoded: Counter[str] = Counter()
     refused: Counter[str] = Counter()
-    for datagram in payloads("c_hostile.pcap"):
+    for datagram in payloads(wire, "c_hostile.pcap"):
         try:
             packet = decode(datagram)
         except PacketError as error:
@@ -67,7 +68,7 @@ def test_the_hostile_recording_gives_what_its_manifest_says() -> None:
         else:
             decoded[type(packet).__name__] += 1
             assert encode(packet) == datagram
-    kinds = counts("c_hostile.pcap")
+    kinds = counts(wire, "c_hostile.pcap")
     edge = sum(number for kind, number in kinds.items() if kind.startswith("edge:"))
     assert decoded == {
         "CsiPacket": kinds["csi: valid"] + edge,
@@ -106,19 +107,19 @@ def test_the_hostile_recording_gives_what_its_manifest_says() -> None:
     assert decoded.total() + refused.total() == sum(kinds.values())
 
 
-def test_forty_eight_bytes_are_fused_or_wasm_by_their_count() -> None:
+def test_forty_eight_bytes_are_fused_or_wasm_by_their_count(wire: Path) -> None:
     """Of the seven recorded 48-byte packets of magic 0xC5110004 the one with n = 8 is output, six are vitals."""
     kinds = [
         type(decode(datagram))
-        for datagram in payloads("c_hostile.pcap")
+        for datagram in payloads(wire, "c_hostile.pcap")
         if len(datagram) == 48 and datagram[:4] == b"\x04\x00\x11\xc5"
     ]
     assert kinds.count(FusedVitals) == 6
     assert kinds.count(WasmOutput) == 1
 
 
-def test_recorded_compressed_frames_expand() -> None:
+def test_recorded_compressed_frames_expand(wire: Path) -> None:
     """The run lengths of real compressed packets add up to the 128 bytes of a 64 sub-carrier frame."""
-    compressed = [decode(d) for d in payloads("c_hostile.pcap") if d[:4] == b"\x05\x00\x11\xc5" and len(d) > 30]
+    compressed = [decode(d) for d in payloads(wire, "c_hostile.pcap") if d[:4] == b"\x05\x00\x11\xc5" and len(d) > 30]
     assert len(compressed) == 5
     assert all(isinstance(packet, CompressedCsi) and packet.iq_length == 128 for packet in compressed)
