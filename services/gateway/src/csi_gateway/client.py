@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-PATIENCE_LIMIT = 0.02
+PATIENCE_LIMIT = 0.05
 """Seconds the dispatcher waits for a client at most before it counts as slow."""
 PATIENCE_PER_MESSAGE = 0.0001
 """Seconds of patience a client earns by each message it takes.

@@ -18,6 +18,15 @@ Handler = Callable[[Sequence[Any], bool], Awaitable[None]]
 """Takes Kafka records (``ConsumerRecord``) and whether they are history: published before this feed began."""
 
 _BACKOFF = (0.5, 1.0, 2.0, 5.0)
+"""Seconds between attempts to reach Kafka; the last for all that follow."""
+_BUSY = 16
+"""Records in one fetch from which the topic counts as busy."""
+_PAUSE_S = 0.003
+"""Pause between fetches of a busy topic.
+
+A fetch costs about 0.3 ms of CPU whatever it brings, so at 8,000 records a second the pause halves the cost of each
+for 3 ms more latency; a topic with a handful of nodes never comes near it.
+"""
 
 
 class TopicUnusableError(Exception):
@@ -102,7 +111,10 @@ class Feed:
         probe = asyncio.create_task(self._probe(consumer, partitions), name=f"probe {self.topic}")
         try:
             while not probe.done():
-                await self._hand_over(await consumer.getmany(timeout_ms=1000))
+                batches = await consumer.getmany(timeout_ms=1000)
+                await self._hand_over(batches)
+                if sum(map(len, batches.values())) >= _BUSY:
+                    await asyncio.sleep(_PAUSE_S)
             await probe
         finally:
             probe.cancel()

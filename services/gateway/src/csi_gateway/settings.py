@@ -39,6 +39,9 @@ class GatewaySettings(RuntimeSettings):
 
     ring_size: int = Field(default=32, ge=16)
     """Messages kept for a client that cannot take them at the moment; the oldest is dropped for a newer one."""
+    send_buffer: int = Field(default=1 << 20, ge=4096)
+    """Bytes the kernel holds for a client besides its ring: more rides out longer bursts, less keeps a slow client
+    closer to the present."""
     warn_after_drops: int = Field(default=32, ge=1)
     """Drops in a row after which a slow client is logged."""
     ping_interval: float = Field(default=20.0, gt=0)

@@ -21,7 +21,7 @@ from csi_gateway.auth import BEARER, SUBPROTOCOL
 from csi_gateway.client import Client, Wishes
 from csi_gateway.errors import Refusal, bad_request, not_found
 from csi_gateway.rest import introspection_off
-from csi_gateway.websocket import EXTENSION
+from csi_gateway.websocket import EXTENSION, FramedWebSocket
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -80,10 +80,12 @@ class Sockets:
         await websocket.accept(subprotocol=selected)
         settings = self._gateway.settings
         address = "{}:{}".format(*websocket.client) if websocket.client else "unknown"
+        outlet: FramedWebSocket = websocket.scope["extensions"][EXTENSION]
+        outlet.bound_send_buffer(settings.send_buffer)
         client = Client(
             endpoint.name,
             address,
-            websocket.scope["extensions"][EXTENSION],
+            outlet,
             wishes,
             ring_size=settings.ring_size,
             warn_after=settings.warn_after_drops,

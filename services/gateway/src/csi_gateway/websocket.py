@@ -14,16 +14,12 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.protocol import State
 
 if TYPE_CHECKING:
-    from asyncio import BaseTransport
     from collections.abc import Callable
 
     from websockets.http11 import Request
 
 EXTENSION = "csiflow.outlet"
 """Key of ``scope["extensions"]`` under which the connection hands itself to the application."""
-
-SEND_BUFFER = 256 * 1024
-"""Kernel send buffer of a client, bytes: enough for a burst, little enough that a slow client sees recent data."""
 
 GOING_AWAY = 1001
 
@@ -45,12 +41,9 @@ class FramedWebSocket(WebSocketsSansIOProtocol):
         if self.conn.state is State.OPEN and not self.close_sent and not self.transport.is_closing():
             self.transport.write(frames)
 
-    def connection_made(self, transport: BaseTransport) -> None:
-        """Bound the kernel's send buffer."""
-        super().connection_made(transport)
-        raw = transport.get_extra_info("socket")
-        if raw is not None:
-            raw.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+    def bound_send_buffer(self, size: int) -> None:
+        """Let the kernel hold about ``size`` bytes that the client has not taken yet."""
+        self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, size)
 
     def handle_connect(self, event: Request) -> None:
         """Offer the outlet to the application."""
