@@ -73,7 +73,7 @@ EVENTS = TopicSpec(
     AnyEvent,
     "Presence, motion, breathing and node events.",
     retention_ms=30 * _DAY_MS,
-    producers=("events",),
+    producers=("events", "ingest"),
     consumers=("gateway",),
 )
 INTROSPECTION = TopicSpec(
@@ -118,7 +118,7 @@ REJECTED = TopicSpec(
     "Datagrams that are not valid, raw.",
     retention_ms=7 * _DAY_MS,
     producers=("ingest",),
-    headers=("reason", "detail", "source", "received"),
+    headers=("reason", "detail", "source", "received", "provenance"),
 )
 
 TOPICS: tuple[TopicSpec, ...] = (FRAMES, SENSING, EVENTS, INTROSPECTION, CLUSTER, LATEST, TELEMETRY, REJECTED)

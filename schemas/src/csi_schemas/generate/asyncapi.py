@@ -29,6 +29,7 @@ _HEADERS = {
     "detail": "Which value was wrong and what was expected.",
     "source": "Address and port the datagram came from.",
     "received": "Receive time, ns since the Unix epoch, decimal.",
+    "provenance": "live, replay or synthetic: which listener received it.",
 }
 
 
