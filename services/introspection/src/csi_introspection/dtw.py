@@ -1,0 +1,198 @@
+"""Streaming, banded, open-begin dynamic time warping of every prefix of every signature against the newest frames.
+
+Sakoe & Chiba 1978 (doi:10.1109/TASSP.1978.1163055): step pattern symmetric2 (diagonal steps weigh 2, normalised by
+frames + rows) inside a band of ``window`` frames about the diagonal. A match may begin at any frame. State is kept by
+(row, offset), offset = frames matched - rows matched: row and offset name the frame the match began at, so band and
+norm are exact for every start, at a cost per frame that does not depend on how long ago anything began. (SPRING, Sakurai
+2007, keeps one cell a row, of one start, and can do neither.)
+
+Vectors are in units of the stream's quiet deviation about its quiet mean. The cost of a cell is the squared distance
+of the vectors plus ``STEP_WEIGHT`` times that of their steps from the vector before, which tells a ramp from the level
+it passes through.
+
+The evidence of a prefix is the energy of the frames it matched minus their normalised distance to it: twice the log
+likelihood ratio of "this prefix" to "quiet". Its score is the share of the energy that it explains.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from csi_introspection._compile import kernel
+from csi_introspection.arrays import Float32, Float64
+
+STEP_WEIGHT = np.float32(1.0)
+UNREACHED = np.float32(1e30)
+FEWEST_FRAMES = 2
+"""Frames a match needs before it counts."""
+LENGTH, BAND, REST, FEWEST_ROWS = range(4)
+"""Columns of a signature's integers: rows, band, 1 if it is a room at rest, rows a match needs before it counts."""
+SCORE, PROGRESS, EVIDENCE, FRAMES = range(4)
+"""Columns of a signature's match."""
+_ZERO = np.float32(0.0)
+_TWO = np.float32(2.0)
+
+
+@kernel
+def advance_offset(diagonal: Float32, longer: Float32, shorter: Float32, cost: Float32, cells: Float32) -> None:
+    """Advance all rows at one offset.
+
+    Args:
+        diagonal: (L) last frame's cells at this offset, one row before.
+        longer: (L) last frame's cells one offset below, same row: this frame repeats the row.
+        shorter: (L) this frame's cells one offset above, one row before: this row repeats the frame.
+        cost: (L) this frame against each row.
+        cells: (L) receives the accumulated costs.
+    """
+    for j in range(cost.size):
+        c = cost[j]
+        best, other, third = diagonal[j] + c + c, longer[j] + c, shorter[j] + c
+        best = other if other < best else best
+        cells[j] = third if third < best else best
+
+
+@kernel
+def raise_evidence(cells: Float32, energy: Float32, weight: Float32, evidence: Float32) -> None:
+    """Raise each row's ``evidence`` to that of its match at one offset where this is more."""
+    for j in range(weight.size):
+        value, best = energy[j] - cells[j] * weight[j], evidence[j]
+        evidence[j] = value if value > best else best
+
+
+@kernel
+def take_energy(vector: Float32, before: Float32, energy: Float32) -> float:
+    """Return this frame's energy (values and steps) and push it into ``energy``: [T] is that of the last T frames."""
+    own, step = _ZERO, _ZERO
+    for d in range(vector.size):
+        own += vector[d] * vector[d]
+        moved = vector[d] - before[d]
+        step += moved * moved
+    own += STEP_WEIGHT * step
+    for frames in range(energy.size - 1, 0, -1):
+        energy[frames] = energy[frames - 1] + own
+    return own
+
+
+@kernel
+def cross_products(template: Float32, vector: Float32, dots: Float32, cross: Float32) -> None:
+    """Write vector . row + STEP_WEIGHT (step . row's step) for each row to ``cross``.
+
+    The second term comes from the dot products of this and the last frame (``dots``, updated) with this and the last
+    row, so it costs no second pass over the dimensions. The vector before the first row is quiet: zero.
+    """
+    above_then, above_now = _ZERO, _ZERO
+    for j in range(cross.size):
+        now = _ZERO
+        for d in range(vector.size):
+            now += template[j, d] * vector[d]
+        then = dots[j]
+        cross[j] = now + STEP_WEIGHT * (now - above_now - then + above_then)
+        above_then, above_now, dots[j] = then, now, now
+
+
+@kernel
+def cell_costs(own: float, cross: Float32, row_energy: Float32, gain: float, cost: Float32) -> None:
+    """Write the cost of this frame, of energy ``own``, against each row times ``gain`` to ``cost`` (L)."""
+    for j in range(cost.size):
+        squared = own - _TWO * gain * cross[j] + gain * gain * row_energy[j]
+        cost[j] = squared if squared > _ZERO else _ZERO
+
+
+@kernel
+def advance_cells(
+    last: Float32,
+    cells: Float32,
+    cost: Float32,
+    band: int,
+    energy: Float32,
+    weights: Float32,
+    first: int,
+    evidence: Float32,
+) -> None:
+    """Advance one signature at one gain.
+
+    Args:
+        last: (>= 2 band + 3, > L) last frame's accumulated costs; offset -band is row 1, column 0 is unreached.
+        cells: The same, receives this frame's.
+        cost: (L) this frame against each row.
+        band: Frames to either side of the diagonal.
+        energy: (> L + band) energy of the last T frames.
+        weights: (>= 2 band + 3, >= L) T / (T + rows) of each cell.
+        first: Fewest rows that count.
+        evidence: (L) most evidence by row.
+    """
+    rows = cost.size
+    for r in range(2 * band + 1, 0, -1):
+        ahead = r - band  # cell j of this offset has matched j + ahead frames
+        advance_offset(last[r, :rows], last[r - 1, 1 : rows + 1], cells[r + 1, :rows], cost, cells[r, 1 : rows + 1])
+        if ahead == 1:
+            cells[r, 1] = _TWO * cost[0]
+        start = max(first - 1, FEWEST_FRAMES - ahead)
+        if start < rows:
+            raise_evidence(
+                cells[r, 1 + start : rows + 1], energy[start + ahead :], weights[r, start:rows], evidence[start:]
+            )
+
+
+@kernel
+def frames_of_best(
+    cells: Float32, energy: Float32, weights: Float32, band: int, row: int, gains: Float32
+) -> tuple[int, float]:
+    """Frames and evidence of the most evident match that ends at ``row``; ``cells`` (G, >= 2 band + 3, > row + 1)."""
+    frames, most = 1, -UNREACHED
+    for g in range(gains.size):
+        for r in range(max(1, FEWEST_FRAMES - row + band), 2 * band + 2):
+            value = energy[row + r - band] - cells[g, r, row + 1] * weights[r, row]
+            if value > most:
+                most = value
+                frames = row + r - band
+    return frames, most
+
+
+@kernel
+def match_motion(
+    cells: Float32,
+    energy: Float32,
+    weights: Float32,
+    band: int,
+    gains: Float32,
+    evidence: Float32,
+    first: int,
+    out: Float64,
+) -> None:
+    """Write the match of the prefix with the most evidence to ``out``; nothing counts below ``first`` rows."""
+    best = first - 1
+    for j in range(first, evidence.size):
+        if evidence[j] > evidence[best]:
+            best = j
+    frames, most = frames_of_best(cells, energy, weights, band, best, gains)
+    score = most / (energy[frames] + np.float32(1e-20))
+    if score <= _ZERO:
+        out[:] = 0.0
+        return
+    out[SCORE] = min(score, 1.0)
+    out[PROGRESS] = (best + 1) / evidence.size
+    out[EVIDENCE] = most
+    out[FRAMES] = frames
+
+
+@kernel
+def match_rest(cells: Float32, band: int, rows: int, quiet_cost: float, out: Float64) -> None:
+    """Write how well the newest frames match a whole signature of rest, ``rows`` long, to ``out``.
+
+    The score is the cost that quiet frames have, over the normalised distance: 1 at rest, falling with any motion.
+    """
+    nearest = np.float64(UNREACHED)
+    frames = 0
+    for r in range(1, 2 * band + 2):
+        matched = rows - 1 + r - band
+        if matched >= 1 and cells[r, rows] < UNREACHED / 2 and cells[r, rows] / (matched + rows) < nearest:
+            nearest = cells[r, rows] / (matched + rows)
+            frames = matched
+    if frames == 0:
+        out[:] = 0.0
+        return
+    out[SCORE] = min(1.0, quiet_cost / (nearest + 1e-20))
+    out[PROGRESS] = 1.0
+    out[EVIDENCE] = 0.0
+    out[FRAMES] = frames
