@@ -1,5 +1,8 @@
 """The Faust application both consumers are built on: batch delivery, warm-up, at-least-once commits."""
 
+from csi_streaming.frames import FrameDecoder
 from csi_streaming.processor import Batch, MakeProcessor, Output, Processor
+from csi_streaming.service import run_service
+from csi_streaming.settings import StreamingSettings
 
-__all__ = ["Batch", "MakeProcessor", "Output", "Processor"]
+__all__ = ["Batch", "FrameDecoder", "MakeProcessor", "Output", "Processor", "StreamingSettings", "run_service"]

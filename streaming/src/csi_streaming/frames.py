@@ -1,0 +1,80 @@
+"""Decoding the frames of a batch, so that one bad record costs one record."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import structlog
+from csi_runtime.metrics import STREAM_SKIPPED
+from csi_schemas.frame import CsiFrame
+
+if TYPE_CHECKING:
+    from aiokafka import ConsumerRecord
+
+    from csi_streaming.processor import Batch
+
+log = structlog.get_logger(__name__)
+
+WARNING_INTERVAL_S = 5.0
+
+
+class _Kind(msgspec.Struct):
+    kind: str
+
+
+_decoder = msgspec.json.Decoder(CsiFrame)
+_kind_decoder = msgspec.json.Decoder(_Kind)
+
+
+class FrameDecoder:
+    """Decodes batches for one application; skips and counts what is not a CSI frame."""
+
+    def __init__(self, app: str) -> None:
+        """Count skipped records under this application's name."""
+        self._skipped = STREAM_SKIPPED.labels(app)
+        self._unreported = 0
+        self._last_warning = -WARNING_INTERVAL_S
+
+    def decode(self, batch: Batch) -> Iterator[tuple[ConsumerRecord[Any, Any], CsiFrame]]:
+        """Yield the records that hold CSI frames, with their frames, in order.
+
+        Records of a kind this version does not know are passed over in silence, as the contract asks. Records that
+        are no frame at all are counted in ``csiflow_stream_skipped`` and named in a warning, at most one in
+        5 s. Replayed records are counted again.
+        """
+        for record in batch.records:
+            try:
+                frame = _decoder.decode(record.value)
+            except (msgspec.DecodeError, TypeError) as error:
+                self._skip(record, error)
+            else:
+                yield record, frame
+
+    def _skip(self, record: ConsumerRecord[Any, Any], error: Exception) -> None:
+        if _is_other_kind(record.value):
+            return
+        self._skipped.inc()
+        self._unreported += 1
+        now = time.monotonic()
+        if now - self._last_warning < WARNING_INTERVAL_S:
+            return
+        log.warning(
+            "record is not a frame and was skipped",
+            topic=record.topic,
+            partition=record.partition,
+            offset=record.offset,
+            error=str(error),
+            skipped_since_last_warning=self._unreported,
+        )
+        self._last_warning, self._unreported = now, 0
+
+
+def _is_other_kind(value: bytes | None) -> bool:
+    """Whether a value that is no CSI frame says so itself: well-formed, with a ``kind`` of its own."""
+    try:
+        return _kind_decoder.decode(value or b"").kind != "csi"
+    except msgspec.DecodeError:
+        return False
