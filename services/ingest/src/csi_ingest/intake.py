@@ -31,7 +31,7 @@ def source_of(provenance: Provenance, packet: CsiPacket | TelemetryBody) -> str:
     if provenance == "synthetic":
         return "synthetic"
     if isinstance(packet, MultiBssid):
-        return f"wifi-enhanced:{len(packet.slots)}" if len(packet.slots) > 1 else "wifi"
+        return "wifi" if len(packet.slots) == 1 else f"wifi-enhanced:{len(packet.slots)}"
     return "esp32"
 
 
@@ -102,6 +102,8 @@ class Intake:
         )
 
     def _telemetry(self, packet: TelemetryBody, node: Node, received_ns: int) -> None:
+        if isinstance(packet, MultiBssid):
+            node.scans += 1
         record = TelemetryRecord(
             timestamp_ns=received_ns,
             node_id=node.key.node_id,

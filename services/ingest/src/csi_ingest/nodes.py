@@ -50,6 +50,8 @@ class Node:
     sequence: SequenceTracker = field(default_factory=SequenceTracker)
     streams: Counter[tuple[int, int, int]] = field(default_factory=Counter)
     """Frames by (antennas, sub-carriers, frequency in MHz), second copies apart; at most ``MAX_STREAMS`` entries."""
+    scans: int = 0
+    """Multi-BSSID frames."""
     record_key: bytes = b""
     """The node's Kafka record key."""
 

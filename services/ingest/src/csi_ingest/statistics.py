@@ -51,9 +51,21 @@ def stats(ledger: Ledger, nodes: NodeTable, listeners: Sequence[Listener], *, ka
         "pending": ledger.pending,
         "kernel_drops": kernel_drops(listeners),
         "kafka_away": kafka,
+        "sources": sources(nodes),
         "nodes": _nodes(nodes),
         "listeners": {listener.provenance: listener.address for listener in listeners},
     }
+
+
+def sources(table: NodeTable) -> dict[str, dict[str, int]]:
+    """Count what can be sensed with, CSI frames and multi-BSSID scans, by provenance and source."""
+    counts: dict[str, dict[str, int]] = {}
+    for node in table.nodes.values():
+        usable = node.streams.total() + node.scans
+        if usable:
+            of_provenance = counts.setdefault(node.key.provenance, {})
+            of_provenance[node.source] = of_provenance.get(node.source, 0) + usable
+    return counts
 
 
 def _nodes(table: NodeTable) -> dict[str, Any]:
