@@ -52,8 +52,16 @@ class Driver:
 
     async def send(self, nodes: int, rate: float, seconds: float) -> int:
         """Send for ``seconds``; returns the number of datagrams."""
-        host, port = self._stack.synthetic
-        arguments = ("--to", f"{host}:{port}", "--nodes", str(nodes), "--rate", str(rate), "--seconds", str(seconds))
+        arguments = (
+            "--to",
+            self._stack.synthetic,
+            "--nodes",
+            str(nodes),
+            "--rate",
+            str(rate),
+            "--seconds",
+            str(seconds),
+        )
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             str(HERE / "driver.py"),

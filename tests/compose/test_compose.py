@@ -124,7 +124,7 @@ async def test_recording_a_through_compose(installation: Installation, csiflow_d
     sensing = WebsocketTally(f"{base}/ws/sensing", environment["CSIFLOW_TOKEN"])
     recording = open_recording(csiflow_data / "wire" / "a_two_node_60s.pcap")
     async with introspection.running(), sensing.running():
-        report = await send(recording, ("127.0.0.1", int(environment["CSIFLOW_REPLAY_PORT"])), 6.0)
+        report = await send(recording, f"127.0.0.1:{environment['CSIFLOW_REPLAY_PORT']}", 6.0)
         deadline = asyncio.get_running_loop().time() + 30
         while introspection.received < report.sent and asyncio.get_running_loop().time() < deadline:
             await asyncio.sleep(0.1)

@@ -40,8 +40,8 @@ def parse_speed(text: str) -> float | None:
     return speed
 
 
-def parse_address(text: str) -> tuple[str, int]:
-    """Host and port of ``HOST:PORT`` (``[::1]:5005`` for IPv6).
+def parse_address(text: str) -> str:
+    """Return ``HOST:PORT`` (``[::1]:5005`` for IPv6) as it was given.
 
     Raises:
         typer.BadParameter: not of that form.
@@ -49,4 +49,4 @@ def parse_address(text: str) -> tuple[str, int]:
     host, separator, port = text.rpartition(":")
     if not separator or not port.isdigit() or not 0 < int(port) < 65536 or not host:
         raise typer.BadParameter(f"{text!r} is not an address; write HOST:PORT, for example 127.0.0.1:5005")
-    return host.strip("[]"), int(port)
+    return text

@@ -8,6 +8,7 @@ from collections.abc import Coroutine
 from typing import TypeVar
 
 import uvloop
+from csi_ingest.sender import SendError
 
 from csiflow.kafka.errors import KafkaSetupError
 from csiflow.output import console, fail
@@ -45,7 +46,7 @@ def run_until_signal(main: Coroutine[None, None, T]) -> T | None:
 
     try:
         return uvloop.run(guarded())
-    except (ServiceFailedError, KafkaSetupError) as error:
+    except (ServiceFailedError, KafkaSetupError, SendError) as error:
         fail(str(error))
     except (OSError, TimeoutError, ValueError) as error:
         fail(f"{type(error).__name__}: {error}" if not str(error) else str(error))

@@ -30,7 +30,7 @@ class SyntheticOptions:
     seed: int = 1
 
 
-async def play_recording(path: Path, address: tuple[str, int], speed: float | None) -> ReplayReport:
+async def play_recording(path: Path, address: str, speed: float | None) -> ReplayReport:
     """Send a recording as UDP datagrams, with a progress bar on stderr."""
     recording = open_recording(path)
     columns = (
@@ -41,16 +41,14 @@ async def play_recording(path: Path, address: tuple[str, int], speed: float | No
     )
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task(recording.name, total=len(recording))
-        return await send(recording, address, speed, lambda sent: progress.update(task, completed=sent))
+        return await send(recording, address, speed, lambda sent, _: progress.update(task, completed=sent))
 
 
 async def resolve_source(stack: Stack, wanted: str) -> str:
     """Turn ``auto`` into the best source there is, and say why; other names are returned as they are."""
     if wanted != "auto":
         return wanted
-    console.print(
-        f"listening {AUTO_LISTEN_SECONDS:g} s for ESP32 nodes and wifiscan agents on UDP port {stack.live[1]} ..."
-    )
+    console.print(f"listening {AUTO_LISTEN_SECONDS:g} s for ESP32 nodes and wifiscan agents at {stack.live} ...")
     choice: Choice = await choose_source(stack.ingest_stats, AUTO_LISTEN_SECONDS)
     for reason in choice.reasons:
         console.print(f"  {reason}")
@@ -60,8 +58,7 @@ async def resolve_source(stack: Stack, wanted: str) -> str:
 
 def synthetic_spec(stack: Stack, options: SyntheticOptions) -> ServiceSpec:
     """Return the child process that plays the physical model into the synthetic port."""
-    host, port = stack.synthetic
-    command = (sys.executable, "-m", "csiflow", "synthesize", "--to", f"{host}:{port}")
+    command = (sys.executable, "-m", "csiflow", "synthesize", "--to", stack.synthetic)
     extra = ("--nodes", str(options.nodes), "--rate", str(options.rate_hz), "--seed", str(options.seed))
     return ServiceSpec("synthetic", (*command, *extra))
 

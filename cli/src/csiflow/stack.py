@@ -22,6 +22,9 @@ from csiflow.settings import CliSettings, checkout
 from csiflow.supervisor import ServiceSpec, Supervisor
 from csiflow.supervisor.supervisor import free_port
 
+LIVE_PORT = 5005
+"""UDP port of real nodes; replays and simulations take the two after it."""
+
 
 @dataclass(frozen=True, slots=True)
 class StackOptions:
@@ -30,7 +33,7 @@ class StackOptions:
     data_dir: Path
     """Data of the embedded broker."""
     listen_host: str = "0.0.0.0"  # noqa: S104  # ESP32 nodes send from the network
-    live_port: int = 5005
+    live_port: int = LIVE_PORT
     """UDP port ESP32 nodes and wifiscan agents send to; 0 takes a free one."""
     gateway_host: str = "127.0.0.1"
     gateway_port: int = 8080
@@ -51,9 +54,10 @@ class Stack:
     token: str
     gateway_url: str
     ingest_http_port: int
-    live: tuple[str, int]
-    replay: tuple[str, int]
-    synthetic: tuple[str, int]
+    live: str
+    """UDP addresses, ``HOST:PORT``; the one a datagram arrives on decides its provenance."""
+    replay: str
+    synthetic: str
 
     @property
     def dashboard_url(self) -> str:
@@ -68,9 +72,9 @@ class Stack:
             bootstrap=self.bootstrap,
             gateway_url=self.gateway_url,
             token=self.token,
-            live=f"{self.live[0]}:{self.live[1]}",
-            replay=f"{self.replay[0]}:{self.replay[1]}",
-            synthetic=f"{self.synthetic[0]}:{self.synthetic[1]}",
+            live=self.live,
+            replay=self.replay,
+            synthetic=self.synthetic,
             operations={process.spec.name: process.spec.http_port for process in processes if process.spec.http_port},
         )
 
@@ -84,13 +88,13 @@ class Stack:
             return stats
 
 
-def udp_port(host: str, wanted: int) -> int:
-    """Return ``wanted``, or a free UDP port when it is 0."""
-    if wanted:
-        return wanted
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind((host, 0))
-        return int(probe.getsockname()[1])
+def udp_address(host: str, port: int) -> str:
+    """Return ``HOST:PORT``, with a free UDP port for 0."""
+    if port == 0:
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            probe.bind((host, 0))
+            port = int(probe.getsockname()[1])
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 @contextlib.asynccontextmanager
@@ -134,9 +138,10 @@ def plan(
     settings: CliSettings, options: StackOptions, bootstrap: str, supervisor: Supervisor
 ) -> tuple[Stack, list[ServiceSpec]]:
     """Decide ports, tokens and the environment of every service."""
-    live = (options.listen_host, udp_port(options.listen_host, options.live_port))
-    replay = ("127.0.0.1", udp_port("127.0.0.1", 5006 if options.live_port == 5005 else 0))
-    synthetic = ("127.0.0.1", udp_port("127.0.0.1", 5007 if options.live_port == 5005 else 0))
+    usual = options.live_port == LIVE_PORT
+    live = udp_address(options.listen_host, options.live_port)
+    replay = udp_address("127.0.0.1", LIVE_PORT + 1 if usual else 0)
+    synthetic = udp_address("127.0.0.1", LIVE_PORT + 2 if usual else 0)
     gateway_port = options.gateway_port or free_port(options.gateway_host)
     token_file = settings.state_dir / "gateway-token"
     token = load_or_create(token_file)
@@ -150,9 +155,9 @@ def plan(
         "CSIFLOW_GATEWAY_TOKEN_FILE": str(token_file),
         "CSIFLOW_GATEWAY_HOST": options.gateway_host,
         "CSIFLOW_GATEWAY_PORT": str(gateway_port),
-        "CSIFLOW_INGEST_LIVE": f"{live[0]}:{live[1]}",
-        "CSIFLOW_INGEST_REPLAY": f"{replay[0]}:{replay[1]}",
-        "CSIFLOW_INGEST_SYNTHETIC": f"{synthetic[0]}:{synthetic[1]}",
+        "CSIFLOW_INGEST_LIVE": live,
+        "CSIFLOW_INGEST_REPLAY": replay,
+        "CSIFLOW_INGEST_SYNTHETIC": synthetic,
         **({"CSIFLOW_SIGNATURES": str(signatures)} if signatures.is_dir() else {}),
         **options.environment,
     }

@@ -35,13 +35,10 @@ def test_what_is_no_speed(text: str) -> None:
         parse_speed(text)
 
 
-@pytest.mark.parametrize(
-    ("text", "address"),
-    [("127.0.0.1:5005", ("127.0.0.1", 5005)), ("[::1]:1", ("::1", 1)), ("node:65535", ("node", 65535))],
-)
-def test_addresses(text: str, address: tuple[str, int]) -> None:
-    """Host and port, IPv6 in brackets."""
-    assert parse_address(text) == address
+@pytest.mark.parametrize("text", ["127.0.0.1:5005", "[::1]:1", "node:65535"])
+def test_addresses(text: str) -> None:
+    """Host and port, IPv6 in brackets, are taken as they are."""
+    assert parse_address(text) == text
 
 
 @pytest.mark.parametrize("text", ["5005", "host", "host:", ":5005", "host:0", "host:65536", "host:http"])

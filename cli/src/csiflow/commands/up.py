@@ -55,7 +55,7 @@ def up(
     async def run() -> None:
         async with running_stack(settings, options, show_logs=logs) as stack:
             console.print(f"Kafka: {stack.bootstrap}")
-            console.print(f"ESP32 nodes send to UDP port {stack.live[1]}; csiflow replay sends to {stack.replay[1]}")
+            console.print(f"ESP32 nodes send to UDP {stack.live}, csiflow replay to {stack.replay}")
             console.print(f"dashboard: [bold]{stack.dashboard_url}[/]", soft_wrap=True)
             chosen = await resolve_source(stack, source)
             if chosen == "synthetic":

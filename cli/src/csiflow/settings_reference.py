@@ -1,0 +1,79 @@
+"""Writes docs/settings.md from the settings classes: ``python -m csiflow.settings_reference [--check]``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from csi_events.settings import EventsSettings
+from csi_gateway.settings import GatewaySettings
+from csi_ingest.settings import IngestSettings
+from csi_introspection.settings import IntrospectionSettings
+from csi_runtime.settings import RuntimeSettings
+from pydantic import AliasChoices
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from csiflow.settings import CliSettings
+
+PAGE = Path("docs") / "settings.md"
+SECTIONS: tuple[tuple[str, type[RuntimeSettings]], ...] = (
+    ("ingest", IngestSettings),
+    ("events", EventsSettings),
+    ("introspection", IntrospectionSettings),
+    ("gateway", GatewaySettings),
+    ("the command line", CliSettings),
+)
+_HEAD = """# Settings
+
+Every setting is an environment variable. This page is made from the settings classes by
+`python -m csiflow.settings_reference`; a test fails when it is stale.
+"""
+
+
+def variable(settings: type[RuntimeSettings], name: str, field: FieldInfo) -> str:
+    """Environment variable of a field."""
+    if isinstance(field.validation_alias, AliasChoices):
+        return str(field.validation_alias.choices[-1])
+    return f"{settings.model_config.get('env_prefix', '')}{name.upper()}"
+
+
+def rows(settings: type[RuntimeSettings], seen: set[str]) -> Iterator[str]:
+    """Table rows of the fields whose variables were not listed before."""
+    for name, field in settings.model_fields.items():
+        if (known := variable(settings, name, field)) in seen:
+            continue
+        seen.add(known)
+        if field.default_factory is not None:
+            default = "see text"
+        else:
+            default = "required" if field.default is PydanticUndefined else f"`{field.default}`"
+        said = " ".join((field.description or "").split()).replace("``", "`").replace("|", "\\|")
+        yield f"| `{known}` | {default} | {said} |"
+
+
+def render() -> str:
+    """Return the page."""
+    seen: set[str] = set()
+    parts = [_HEAD]
+    for title, settings in (("every service", RuntimeSettings), *SECTIONS):
+        head = f"\n## {title[0].upper()}{title[1:]}\n\n| variable | default | what |\n| --- | --- | --- |\n"
+        parts.append(head + "\n".join(rows(settings, seen)) + "\n")
+    return "".join(parts)
+
+
+def main() -> int:
+    """Write the page, or with ``--check`` say whether it is current."""
+    if "--check" in sys.argv[1:]:
+        current = PAGE.is_file() and PAGE.read_text() == render()
+        if not current:
+            sys.stderr.write(f"{PAGE} is stale; python -m csiflow.settings_reference writes it\n")
+        return 0 if current else 1
+    PAGE.parent.mkdir(exist_ok=True)
+    PAGE.write_text(render())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
