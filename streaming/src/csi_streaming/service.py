@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
@@ -12,6 +13,8 @@ import uvloop
 from csi_runtime.logs import configure_logging
 from csi_runtime.operations import serve_operations
 from csi_schemas.topics import FRAMES, TopicSpec
+
+from csi_streaming.preflight import Preflight
 
 if TYPE_CHECKING:
     from csi_streaming.application import StreamingApp
@@ -57,14 +60,16 @@ def run_service(
             settings,
             make_processor,
             source=source.name,
-            outputs=[topic.name for topic in outputs],
+            outputs=output_names,
             tick_interval=tick_interval,
         )
 
+    output_names = [topic.name for topic in outputs]
+    preflight = Preflight(settings.kafka, source.name, output_names)
     loop = uvloop.new_event_loop()
     asyncio.set_event_loop(loop)
     try:
-        return loop.run_until_complete(_serve(name, settings, create_app))
+        return loop.run_until_complete(_serve(name, settings, preflight, create_app))
     finally:
         _close(loop)
 
@@ -81,41 +86,52 @@ def _close(loop: asyncio.AbstractEventLoop) -> None:
     loop.close()
 
 
-async def _serve(name: str, settings: StreamingSettings, create_app: Callable[[], StreamingApp]) -> int:
+async def _serve(
+    name: str, settings: StreamingSettings, preflight: Preflight, create_app: Callable[[], StreamingApp]
+) -> int:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     app = create_app()
-    checks = {"partitions": app.processing.waiting_for}
+    checks = {"kafka": lambda: preflight.trouble, "partitions": app.processing.waiting_for}
     async with serve_operations(name, settings.http_host, settings.http_port, checks):
-        return await _run_until_stopped(app, stop, settings.stop_timeout_s)
+        failed = await _run_until(stop, preflight, app)
+        stopped = await _stop(app, settings.stop_timeout_s)
+        return 0 if stopped and not failed else 1
 
 
-async def _run_until_stopped(app: StreamingApp, stop: asyncio.Event, stop_timeout: float) -> int:
+async def _run_until(stop: asyncio.Event, preflight: Preflight, app: StreamingApp) -> bool:
+    """Run the application until it is told to stop; true when it failed before."""
     stopping = asyncio.create_task(stop.wait(), name="signal")
-    running = asyncio.create_task(_run(app), name="application")
+    running = asyncio.create_task(_run(preflight, app), name="application")
     await asyncio.wait({stopping, running}, return_when=asyncio.FIRST_COMPLETED)
-    exit_code = 0
-    if running.done():
+    failed = running.done()
+    if failed:
         log.error("the worker stops after a failure", error=repr(running.exception() or app.crash_reason))
-        exit_code = 1
-    try:
-        async with asyncio.timeout(stop_timeout):
-            await app.stop()
-    except TimeoutError:
-        log.error("stop cut short; unacknowledged records will be processed again", after_s=stop_timeout)  # noqa: TRY400 - the trace says nothing
-        exit_code = 1
-    except Exception:
-        log.exception("stop failed; unacknowledged records will be processed again")
-        exit_code = 1
     for task in (stopping, running):
         task.cancel()
-    await asyncio.gather(stopping, running, return_exceptions=True)
-    return exit_code
+    return failed
 
 
-async def _run(app: StreamingApp) -> None:
-    """Return when the application has crashed or was stopped."""
+async def _run(preflight: Preflight, app: StreamingApp) -> None:
+    """Return when the application has crashed."""
+    await preflight.wait()
     await app.start()
+    gc.collect()
+    gc.freeze()  # Faust's and pydantic's many objects would cost every full collection tens of milliseconds
     await app.wait_until_stopped()
+
+
+async def _stop(app: StreamingApp, within_s: float) -> bool:
+    """Stop the application: wait for acknowledgements, commit, leave the group; false when that went wrong."""
+    try:
+        async with asyncio.timeout(within_s):
+            await app.stop()
+    except TimeoutError:
+        log.error("stop cut short; unacknowledged records will be processed again", after_s=within_s)  # noqa: TRY400 - the trace says nothing
+        return False
+    except Exception:
+        log.exception("stop failed; unacknowledged records will be processed again")
+        return False
+    return True
