@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from csi_ingest.recordings import Recording
+    from csi_ingest.sender import Address
 
 _PROGRESS_SECONDS = 0.1
 
@@ -20,7 +21,7 @@ class ReplayReport(NamedTuple):
 
     sent: int
     """Datagrams."""
-    duration: float
+    duration_s: float
     """Seconds from the first to the last."""
     rate: float
     """Datagrams per second over that time; 0 for a single datagram."""
@@ -28,9 +29,9 @@ class ReplayReport(NamedTuple):
 
 async def send(
     recording: Recording,
-    address: str,
+    address: Address,
     speed: float | None = 1.0,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Callable[[int], None] | None = None,
 ) -> ReplayReport:
     """Send every datagram of a recording, in the file's order.
 
@@ -39,9 +40,9 @@ async def send(
 
     Args:
         recording: what to send.
-        address: ``HOST:PORT`` of an ingest's replay port.
+        address: an ingest's replay port.
         speed: 1 is the recorded pace, 2 twice that; ``None`` as fast as the receiver takes it.
-        progress: called with (sent, total) about ten times a second and at the end.
+        progress: called with the number sent about ten times a second and at the end.
 
     Raises:
         SendError: the address cannot be used, or nobody listens there.
@@ -63,8 +64,8 @@ async def send(
                 first = last
             if progress is not None and last - reported >= _PROGRESS_SECONDS:
                 reported = last
-                progress(sender.sent, len(recording))
+                progress(sender.sent)
         if progress is not None:
-            progress(sender.sent, len(recording))
+            progress(sender.sent)
         duration = last - first
         return ReplayReport(sender.sent, duration, (sender.sent - 1) / duration if duration > 0 else 0.0)

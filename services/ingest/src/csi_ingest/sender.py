@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from csi_ingest.listener import AddressError, parse_address
+from csi_ingest.listener import AddressError, format_address, parse_address
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -30,6 +30,10 @@ _LOOK_AGAIN_SECONDS = 0.0005
 _UNCONNECTED = "07"
 
 
+Address = str | tuple[str, int]
+"""``HOST:PORT``, or the two as a tuple."""
+
+
 class SendError(RuntimeError):
     """Datagrams could not be sent; the message says where to and why."""
 
@@ -41,8 +45,8 @@ class UdpSender:
         SendError: on entering, when the address cannot be used.
     """
 
-    def __init__(self, address: str) -> None:
-        self.address = address
+    def __init__(self, address: Address) -> None:
+        self.address = address if isinstance(address, str) else format_address(address)
         self.sent = 0
         """Datagrams sent."""
         self._since_look = 0

@@ -7,23 +7,16 @@ told why the better sources were passed over. Nothing becomes synthetic in silen
 from __future__ import annotations
 
 import asyncio
-import json
-import urllib.error
-import urllib.request
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
 ORDER = ("esp32", "wifi-enhanced", "wifi", "synthetic")
 LISTEN_SECONDS = 3.0
 """Long enough for a node at 1 frame/s and for an agent's first scan."""
 _POLL_SECONDS = 0.1
 _ENHANCED = "wifi-enhanced:"
-
-
-class ProbeError(RuntimeError):
-    """The running ingest could not be asked."""
 
 
 class Heard(NamedTuple):
@@ -42,12 +35,12 @@ class Choice(NamedTuple):
     source: str
     """``esp32``, ``wifi-enhanced:<slots>``, ``wifi`` or ``synthetic``."""
     passed_over: dict[str, str]
-    """Reason by source, for each better one, in their order."""
+    """Why not, for each better source, in their order."""
 
-    def explain(self) -> str:
-        """Say it in one line."""
-        reasons = "; ".join(f"not {source}: {reason}" for source, reason in self.passed_over.items())
-        return f"source {self.source}" + (f" ({reasons})" if reasons else "")
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """The same as lines to print."""
+        return tuple(f"not {source}: {reason}" for source, reason in self.passed_over.items())
 
 
 def choose(heard: Heard) -> Choice:
@@ -74,21 +67,18 @@ def choose(heard: Heard) -> Choice:
     return Choice("synthetic", passed_over)
 
 
-async def select_source(operations_url: str, seconds: float = LISTEN_SECONDS) -> Choice:
+async def choose_source(stats: Callable[[], Awaitable[Mapping[str, Any]]], seconds: float = LISTEN_SECONDS) -> Choice:
     """Listen through a running ingest and choose; returns at once when CSI comes in, the best there is.
 
     Args:
-        operations_url: of ingest's operations endpoint, e.g. ``http://127.0.0.1:9464``.
+        stats: reads ingest's ``GET /stats``; what it raises is passed on.
         seconds: how long to listen.
-
-    Raises:
-        ProbeError: ingest does not answer.
     """
     loop = asyncio.get_running_loop()
-    before = await _stats(operations_url)
+    before = await stats()
     deadline = loop.time() + (seconds if before["listeners"].get("live") else 0.0)
     while True:
-        heard = heard_between(before, await _stats(operations_url), seconds)
+        heard = heard_between(before, await stats(), seconds)
         if heard.frames.get("esp32") or loop.time() >= deadline:
             return choose(heard)
         await asyncio.sleep(_POLL_SECONDS)
@@ -100,17 +90,3 @@ def heard_between(before: Mapping[str, Any], after: Mapping[str, Any], seconds: 
     now = after["sources"].get("live", {})
     gained = {source: count - earlier.get(source, 0) for source, count in now.items()}
     return Heard(seconds, after["listeners"].get("live"), {source: n for source, n in gained.items() if n > 0})
-
-
-async def _stats(operations_url: str) -> dict[str, Any]:
-    url = f"{operations_url.rstrip('/')}/stats"
-
-    def fetch() -> dict[str, Any]:
-        with urllib.request.urlopen(url, timeout=5) as response:  # noqa: S310 - the operator's own ingest
-            stats: dict[str, Any] = json.load(response)
-            return stats
-
-    try:
-        return await asyncio.to_thread(fetch)
-    except (urllib.error.URLError, OSError, ValueError) as error:
-        raise ProbeError(f"no ingest answers at {url}: {error}") from error

@@ -2,7 +2,7 @@
 
 from csi_ingest.synthetic.channel import Link, Room
 from csi_ingest.synthetic.radio import RadioParameters, Receiver
-from csi_ingest.synthetic.runner import SyntheticParameters, run_synthetic
+from csi_ingest.synthetic.runner import run_synthetic
 from csi_ingest.synthetic.scene import DEFAULT_SCENE, Scene, Segment, Truth
 from csi_ingest.synthetic.simulator import MAX_NODES, SimulatedNode, default_links, simulated_node
 
@@ -16,7 +16,6 @@ __all__ = [
     "Scene",
     "Segment",
     "SimulatedNode",
-    "SyntheticParameters",
     "Truth",
     "default_links",
     "run_synthetic",

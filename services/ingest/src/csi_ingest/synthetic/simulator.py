@@ -12,11 +12,13 @@ from csi_ingest.synthetic.channel import Link, Room
 from csi_ingest.synthetic.radio import RadioParameters, Receiver
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from csi_ingest.synthetic.scene import Scene
 
-MAX_NODES = 8
+MAX_NODES = 255
 _ACCESS_POINT = (0.15, 0.45, 0.7)
 """Place of the transmitter, as fractions of the room."""
 _PLACES = (
@@ -29,25 +31,26 @@ _PLACES = (
     (0.1, 0.1, 0.4),
     (0.7, 0.5, 0.9),
 )
-"""Places of the nodes, as fractions of the room."""
+"""Places of the first nodes, as fractions of the room; later ones stand anywhere."""
 
 
-def default_links(count: int, room: Room | None = None) -> tuple[Link, ...]:
+def default_links(count: int, room: Room | None = None, seed: int = 0) -> tuple[Link, ...]:
     """Return one link for each node, all from one access point.
 
     Raises:
         ValueError: ``count`` is not 1 to ``MAX_NODES``.
     """
     if not 1 <= count <= MAX_NODES:
-        raise ValueError(f"{count} nodes; the simulated room has places for 1 to {MAX_NODES}")
+        raise ValueError(f"{count} nodes; the simulator has 1 to {MAX_NODES}")
     room = room or Room()
-    size = np.array(room.size)
+    generator = np.random.default_rng(seed)
+    anywhere = generator.uniform(0.05, 0.95, (max(0, count - len(_PLACES)), 3)).tolist()
 
-    def place(fractions: tuple[float, float, float]) -> tuple[float, float, float]:
-        x, y, z = (size * fractions).tolist()
+    def place(fractions: Sequence[float]) -> tuple[float, float, float]:
+        x, y, z = (float(extent * fraction) for extent, fraction in zip(room.size, fractions, strict=True))
         return x, y, z
 
-    return tuple(Link(place(_ACCESS_POINT), place(spot), room=room) for spot in _PLACES[:count])
+    return tuple(Link(place(_ACCESS_POINT), place(spot), room=room) for spot in (*_PLACES, *anywhere)[:count])
 
 
 @dataclass(slots=True)
