@@ -41,6 +41,12 @@ INGEST_NODE_LAST_SEEN = Gauge(
 # --- streaming: both consumers --------------------------------------------------------------------------------------
 STREAM_RECORDS = Counter("csiflow_stream_records", "Records processed, replayed ones apart.", ["app", "replay"])
 STREAM_BATCHES = Counter("csiflow_stream_batches", "Batches delivered to the agent.", ["app"])
+STREAM_IN_FLIGHT = Gauge(
+    "csiflow_stream_in_flight",
+    "Records fetched but not yet processed and acknowledged, as of the last commit. At the limit "
+    "(max_in_flight_records), processing or Kafka's acknowledgements are slower than the frames.",
+    ["app"],
+)
 STREAM_PARTITIONS = Gauge("csiflow_stream_partitions", "Partitions this worker holds.", ["app"])
 STREAM_SKIPPED = Counter(
     "csiflow_stream_skipped",
@@ -61,9 +67,21 @@ STREAM_STREAMS = Gauge("csiflow_stream_streams", "CSI streams with state in this
 # --- events and introspection -----------------------------------------------------------------------------------------
 EVENTS_WINDOWS = Counter("csiflow_events_windows", "Windows closed, by what closed them.", ["closed_by"])
 EVENTS_EMITTED = Counter("csiflow_events_emitted", "Events published by name.", ["event"])
+EVENTS_FORGOTTEN = Counter(
+    "csiflow_events_streams_forgotten",
+    "Streams whose state was dropped: idle for too long, or to make room for new ones. Rising 'room' means more streams "
+    "than CSIFLOW_EVENTS_MAX_STREAMS, or somebody invents nodes.",
+    ["reason"],
+)
 INTROSPECTION_SNAPSHOTS = Counter("csiflow_introspection_snapshots", "Snapshots published.")
 INTROSPECTION_REGIME = Counter("csiflow_introspection_regime_changes", "Regime changes by the new regime.", ["regime"])
 INTROSPECTION_SIGNATURES = Gauge("csiflow_introspection_signatures", "Signatures loaded.")
+INTROSPECTION_FORGOTTEN = Counter(
+    "csiflow_introspection_streams_forgotten",
+    "Streams whose state was dropped: idle for too long, or to make room for new ones. Rising 'room' means more streams "
+    "than CSIFLOW_INTROSPECTION_MAX_STREAMS, or somebody invents nodes.",
+    ["reason"],
+)
 
 # --- gateway ----------------------------------------------------------------------------------------------------------
 GATEWAY_CLIENTS = Gauge("csiflow_gateway_clients", "Websocket clients connected.", ["endpoint"])

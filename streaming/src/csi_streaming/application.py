@@ -101,6 +101,7 @@ class StreamingApp(faust.App):  # type: ignore[misc]  # Faust is untyped here
         outputs: Sequence[str],
         tick_interval: float,
     ) -> None:
+        self.service = name
         self.streaming = settings
         self.processing = Processing(name, make_processor, self._write)
         self._writer: OutputWriter | None = None

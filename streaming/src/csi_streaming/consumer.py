@@ -16,6 +16,7 @@ from aiokafka.abc import ConsumerRebalanceListener
 from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 from aiokafka.errors import CommitFailedError, ConsumerStoppedError, IllegalStateError
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
+from csi_runtime.metrics import STREAM_IN_FLIGHT
 from faust.exceptions import ConsumerNotStarted
 from faust.transport.consumer import Consumer, ensure_TP, ensure_TPset
 from faust.types import TP, ConsumerMessage
@@ -64,6 +65,7 @@ class BatchConsumer(Consumer):  # type: ignore[misc]  # Faust is untyped here
         self._client: AIOKafkaConsumer | None = None
         self.settings = self.app.streaming
         self.deliveries = Deliveries(self.settings.max_in_flight_records, BUFFERED_BATCHES)
+        self._in_flight = STREAM_IN_FLIGHT.labels(self.app.service)
         self._live_from: dict[TP, int] = {}
         self._warming: set[TP] = set()
         self._seeks = 0
@@ -205,6 +207,12 @@ class BatchConsumer(Consumer):  # type: ignore[misc]  # Faust is untyped here
         self._warming.clear()
         self.app.processing.drop()
 
+    async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
+        """Take over partitions; a worker beyond the partition count has none and stands by."""
+        if not assigned:
+            self.app.processing.assign((), generation_id)
+        await super().on_partitions_assigned(assigned, generation_id)
+
     async def perform_seek(self) -> None:
         """Seek after an assignment, before the flow resumes: a little back of the position, to rebuild state."""
         tps = sorted(self.assignment())
@@ -259,14 +267,16 @@ class BatchConsumer(Consumer):  # type: ignore[misc]  # Faust is untyped here
     # --- committing ---
 
     def _filter_tps_with_pending_acks(self, topics: Any = None) -> list[TP]:
+        self.deliveries.settle()
+        self._in_flight.set(self.deliveries.records_in_flight)
         return [
             TP(*partition)
-            for partition in self.deliveries.positions()
+            for partition in self.deliveries.positions
             if topics is None or partition in topics or partition[0] in topics
         ]
 
     def _new_offset(self, tp: TP) -> int | None:
-        position = self.deliveries.positions().get(tp)
+        position = self.deliveries.positions.get(tp)
         return None if position is None else position.offset
 
     async def _commit_offsets(
@@ -281,7 +291,7 @@ class BatchConsumer(Consumer):  # type: ignore[misc]  # Faust is untyped here
         return committed
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
-        positions = self.deliveries.positions()
+        positions = self.deliveries.positions
         assigned = self.assignment()
         commits = {
             TopicPartition(*tp): OffsetAndMetadata(

@@ -92,9 +92,9 @@ class Deliveries:
         self.settle()
         return self._records < self._max_records and self._batches < self._max_batches
 
+    @property
     def positions(self) -> dict[Partition, Position]:
-        """Settle, and return the position of every partition that has advanced in this generation."""
-        self.settle()
+        """The position of every partition that has advanced in this generation, as of the last :meth:`settle`."""
         return dict(self._positions)
 
     def unacknowledged_outputs(self) -> list[asyncio.Future[object]]:
