@@ -1,1 +1,1 @@
-"""The windowed path: presence, motion and breathing."""
+"""The windowed path: presence, motion and breathing from windows of CSI frames."""

@@ -1,0 +1,34 @@
+"""The events process: settings, and one processor per partition."""
+
+from __future__ import annotations
+
+from functools import partial
+from weakref import WeakSet
+
+from csi_runtime.metrics import STREAM_STREAMS
+from csi_schemas.topics import EVENTS, FRAMES, LATEST, SENSING
+from csi_streaming import run_service
+
+from csi_events.processor import EventsProcessor
+from csi_events.settings import EventsSettings
+
+
+def make_processor(settings: EventsSettings, alive: WeakSet[EventsProcessor], partition: int) -> EventsProcessor:
+    """Make the processor of one partition; ``alive`` knows it for as long as the worker does."""
+    processor = EventsProcessor(partition, settings)
+    alive.add(processor)
+    return processor
+
+
+def main() -> int:
+    """Run the service; returns the exit code."""
+    settings = EventsSettings()
+    alive: WeakSet[EventsProcessor] = WeakSet()
+    STREAM_STREAMS.labels("events").set_function(lambda: sum(len(processor.entries) for processor in alive))
+    return run_service(
+        "events",
+        settings,
+        partial(make_processor, settings, alive),
+        source=FRAMES,
+        outputs=(SENSING, EVENTS, LATEST),
+    )

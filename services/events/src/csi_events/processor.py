@@ -1,0 +1,241 @@
+"""The windowed path of one partition: frames in, updates and events out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import msgspec
+import numpy as np
+import structlog
+from csi_runtime.metrics import EVENTS_EMITTED, EVENTS_FORGOTTEN, EVENTS_WINDOWS, STREAM_SKIPPED
+from csi_schemas.common import Origin, channel_of
+from csi_schemas.frame import CsiFrame
+from csi_schemas.iq import iq_view
+from csi_schemas.topics import EVENTS, LATEST, SENSING
+from csi_streaming import Output
+
+from csi_events.messages import Source, sensing_update, window_events
+from csi_events.normalise import window_amplitude
+from csi_events.stream import Stream
+from csi_events.windows import ClosedWindow, WindowBuffer, WindowRule
+
+if TYPE_CHECKING:
+    from csi_streaming import Batch
+
+    from csi_events.settings import EventsSettings
+
+log = structlog.get_logger(__name__)
+
+Key = tuple[str, int, int, int | None, str]
+"""Node id, antennas, sub-carriers, channel, provenance: a replay of a node never meets the node itself."""
+
+_channel_of = lru_cache(maxsize=1024)(channel_of)
+_encode = msgspec.json.Encoder().encode
+
+
+class UnknownFrameError(ValueError):
+    """A record of the frame topic that is not a usable CSI frame."""
+
+
+@dataclass(slots=True)
+class Entry:
+    """One stream: its open window, its state, and what was last done for it."""
+
+    about: Source
+    key: bytes
+    latest_key: bytes
+    window: WindowBuffer
+    stream: Stream
+    frames: int = 0
+    """Frames so far."""
+    noticed_frames: int = -1
+    """Frames at the last tick that saw new ones."""
+    noticed_ns: int = 0
+    """Processing time of that tick."""
+    newest_ns: int = 0
+    """Receive time of the newest window's newest frame."""
+    latest_ns: int | None = None
+    """Receive time of the update that was last put on csi.latest.v1."""
+    pending_latest: bytes | None = None
+    """The update that waits for its turn on csi.latest.v1."""
+    pending_since_ns: int | None = None
+    """Processing time of the tick that first saw it wait."""
+    unsent: list[Output] = field(default_factory=list)
+    """Outputs of the newest window of the warm-up; see ``EventsProcessor``."""
+
+
+class EventsProcessor:
+    """State of one partition (see ``csi_streaming.Processor``).
+
+    Delivery is at least once. After a restart the state is rebuilt from older records, from wherever they begin, so
+    windows may be cut at other frames than before. A window that closes during warm-up may hold frames that were in a
+    window still open when the offsets were committed; therefore the newest such window of every stream is emitted with
+    the first live output. No frame is without a window that was emitted; some are in two. An update that is repeated
+    exactly carries the same origin (the record of its last frame).
+    """
+
+    def __init__(self, partition: int, settings: EventsSettings) -> None:
+        """Start without any state."""
+        self.entries: dict[Key, Entry] = {}
+        self._partition = partition
+        self._settings = settings
+        self._rule = WindowRule(settings.window_frames, int(settings.window_s * 1e9))
+        self._silence_ns = int(settings.window_s * 1e9)
+        self._idle_ns = int(settings.idle_s * 1e9)
+        self._hold_ns = int(settings.presence_hold_s * 1e9)
+        self._latest_ns = int(settings.latest_interval_s * 1e9)
+        self._topic = ""
+        self._decoder = msgspec.json.Decoder(CsiFrame)
+        self._caught_up = True
+
+    def process(self, batch: Batch) -> list[Output]:
+        """Put frames in their windows, and judge the windows that close."""
+        outputs: list[Output] = []
+        self._topic = batch.topic
+        replay = batch.replay
+        if replay:
+            self._caught_up = False
+        elif not self._caught_up:
+            outputs += self._catch_up()
+        decode, entries = self._decode, self.entries
+        for record in batch.records:
+            try:
+                frame = decode(record.value)
+            except (msgspec.DecodeError, UnknownFrameError) as error:
+                self._skip(record.offset, record.value, error)
+                continue
+            key = (
+                frame.node_id,
+                frame.n_antennas,
+                frame.n_subcarriers,
+                _channel_of(frame.frequency_mhz),
+                frame.provenance,
+            )
+            entry = entries.get(key)
+            if entry is None:
+                outputs += self._make_room()
+                entries[key] = entry = self._new_entry(frame)
+            entry.frames += 1
+            closed = entry.window.add(frame, record.offset)
+            if closed is not None:
+                if replay:
+                    entry.unsent = list(self._judge(entry, closed, live=False))
+                else:
+                    outputs += self._judge(entry, closed)
+        return outputs
+
+    def tick(self, now_ns: int) -> list[Output]:
+        """Close the windows of silent streams, send latest updates that waited, forget idle streams."""
+        outputs: list[Output] = []
+        if not self._caught_up:
+            outputs += self._catch_up()
+        for key, entry in list(self.entries.items()):
+            if entry.frames != entry.noticed_frames:
+                entry.noticed_frames, entry.noticed_ns = entry.frames, now_ns
+            silent_ns = now_ns - entry.noticed_ns
+            if silent_ns >= self._silence_ns and (closed := entry.window.expire()) is not None:
+                outputs += self._judge(entry, closed)
+            outputs += self._send_waiting(entry, now_ns)
+            if silent_ns >= self._idle_ns:
+                outputs += self._forget(key, "idle")
+        return outputs
+
+    def _decode(self, value: bytes) -> CsiFrame:
+        frame = self._decoder.decode(value)
+        if len(frame.iq) != 2 * frame.n_antennas * frame.n_subcarriers:
+            raise UnknownFrameError(
+                f"{len(frame.iq)} bytes of I/Q for {frame.n_antennas} x {frame.n_subcarriers} sub-carriers"
+            )
+        return frame
+
+    def _new_entry(self, frame: CsiFrame) -> Entry:
+        stream = frame.stream
+        return Entry(
+            about=Source(stream, frame.provenance, frame.source),
+            key=stream.node_id.encode(),
+            latest_key=f"{stream.node_id}/{stream.label}/sensing_update".encode(),
+            window=WindowBuffer.empty(self._rule),
+            stream=Stream(self._hold_ns),
+        )
+
+    def _judge(self, entry: Entry, closed: ClosedWindow, *, live: bool = True) -> Iterator[Output]:
+        about = entry.about
+        shape = (len(closed.t_ns), about.stream.n_antennas, about.stream.n_subcarriers)
+        iq = iq_view(closed.iq, shape[0] * shape[1], shape[2]).reshape(*shape, 2)
+        amplitude = window_amplitude(iq)
+        result = entry.stream.window(amplitude, iq if shape[1] > 1 else None, np.array(closed.t_ns, np.int64))
+        origin = Origin(self._topic, self._partition, closed.last_offset)
+        newest_ns = max(closed.t_ns)
+        update = _encode(sensing_update(about, closed, amplitude, result, origin))
+        entry.newest_ns = newest_ns
+        entry.pending_latest, entry.pending_since_ns = update, None
+        yield Output(SENSING.name, entry.key, update)
+        for event in window_events(about, result, newest_ns, origin):
+            if live:
+                EVENTS_EMITTED.labels(type(event).__name__).inc()
+            yield Output(EVENTS.name, entry.key, _encode(event))
+        if live:
+            EVENTS_WINDOWS.labels(closed.closed_by).inc()
+            if entry.latest_ns is None or not 0 <= newest_ns - entry.latest_ns < self._latest_ns:
+                yield self._send_latest(entry, update)
+
+    def _send_latest(self, entry: Entry, update: bytes) -> Output:
+        entry.latest_ns, entry.pending_latest, entry.pending_since_ns = entry.newest_ns, None, None
+        return Output(LATEST.name, entry.latest_key, update)
+
+    def _send_waiting(self, entry: Entry, now_ns: int) -> Iterator[Output]:
+        """The last update before a silence must reach csi.latest.v1 as well."""
+        if entry.pending_latest is None:
+            return
+        if entry.pending_since_ns is None:
+            entry.pending_since_ns = now_ns
+        elif now_ns - entry.pending_since_ns >= self._latest_ns:
+            yield self._send_latest(entry, entry.pending_latest)
+
+    def _catch_up(self) -> Iterator[Output]:
+        """Emit each stream's newest window of the warm-up."""
+        self._caught_up = True
+        for entry in self.entries.values():
+            yield from entry.unsent
+            entry.unsent = []
+
+    def _make_room(self) -> Iterator[Output]:
+        if len(self.entries) < self._settings.max_streams:
+            return
+        oldest = min(
+            self.entries, key=lambda key: max(self.entries[key].window.t_ns, default=self.entries[key].newest_ns)
+        )
+        log.warning(
+            "a stream is forgotten to make room for a new one; raise CSIFLOW_EVENTS_MAX_STREAMS if all are real",
+            partition=self._partition,
+            node=oldest[0],
+            stream=self.entries[oldest].about.stream.label,
+            max_streams=self._settings.max_streams,
+        )
+        yield from self._forget(oldest, "room")
+
+    def _forget(self, key: Key, reason: str) -> Iterator[Output]:
+        """Drop a stream; what it had begun ends, with confidence 0, as nobody will hear its end."""
+        entry = self.entries.pop(key)
+        closed = entry.window.expire()
+        if closed is not None:
+            yield from self._judge(entry, closed)
+        EVENTS_FORGOTTEN.labels(reason).inc()
+        origin = Origin(self._topic, self._partition, entry.window.last_offset)
+        for event in window_events(entry.about, entry.stream.end(), entry.newest_ns, origin):
+            EVENTS_EMITTED.labels(type(event).__name__).inc()
+            yield Output(EVENTS.name, entry.key, _encode(event))
+
+    def _skip(self, offset: int, value: bytes | None, error: Exception) -> None:
+        STREAM_SKIPPED.labels("events").inc()
+        log.warning(
+            "a frame record was skipped",
+            topic=self._topic,
+            partition=self._partition,
+            offset=offset,
+            size=len(value or b""),
+            reason=str(error),
+        )

@@ -1,0 +1,98 @@
+"""What a stream looks like when nothing moves: learnt from its first quiet stretch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from csi_events.change import haar_log_energy, lags, noise_scale
+from csi_events.normalise import gain_normalised, live_subcarriers
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+CALIBRATION_S = 10.0
+"""Event time a calibration stretch lasts, s."""
+CALIBRATION_FRAMES = 40
+"""Fewest frames of a calibration stretch; a slow stream takes longer."""
+CALIBRATION_MAX_FRAMES = 1024
+"""A fast stream calibrates on this many frames, though they last less than ``CALIBRATION_S``."""
+TWO_FOLD_FRAMES = 80
+"""From this many frames on, half of a level is estimated with a noise scale from the other half of the stretch."""
+
+
+@dataclass(slots=True)
+class Quiet:
+    """Calibration of one stream; a plain value that can be printed, copied and compared."""
+
+    live: NDArray[np.bool_]
+    """(antennas, sub-carriers): carries signal."""
+    inverse_noise: NDArray[np.float32]
+    """(live sub-carriers,): 1 / frame-to-frame noise of the normalised amplitude."""
+    widths: NDArray[np.int64]
+    """Half-widths of the Haar pairs, frames."""
+    level: NDArray[np.float64]
+    """(widths,): median log energy of each scale in the quiet."""
+    profile: NDArray[np.float32]
+    """(live sub-carriers,): mean normalised amplitude in the quiet."""
+    spread: NDArray[np.float32]
+    """(live sub-carriers,): its standard deviation in the quiet."""
+    rate_hz: float
+    """Median frame rate of the stretch, Hz."""
+    frames: int
+    """Usable frames of the stretch."""
+
+
+def calibrate(amplitude: NDArray[np.float32], t_s: NDArray[np.float64]) -> Quiet | None:
+    """Learn a stream's quiet from one stretch of it.
+
+    Up to half of the stretch may hold motion: scale and level are medians. More, and the motion is learnt as quiet.
+
+    Args:
+        amplitude: (frames, antennas, sub-carriers), any unit.
+        t_s: receive times, s, ascending.
+
+    Returns:
+        The calibration, or ``None`` when fewer than 4 frames of the stretch are usable or nothing is live.
+    """
+    amplitude = np.ascontiguousarray(amplitude)
+    live = live_subcarriers(amplitude)
+    x, usable = gain_normalised(amplitude, live)
+    frames = len(x)
+    if frames < 4:
+        return None
+    gap = float(np.median(np.diff(t_s[usable])))
+    rate_hz = 1.0 / max(gap, 1e-4)
+    widths = np.array(lags(rate_hz, frames), dtype=np.int64)
+    noise = noise_scale(x)
+    return Quiet(
+        live=live,
+        inverse_noise=(1.0 / noise).astype(np.float32),
+        widths=widths,
+        level=quiet_level(x, noise, widths),
+        profile=x.mean(axis=0),
+        spread=np.maximum(x.std(axis=0), noise).astype(np.float32),
+        rate_hz=rate_hz,
+        frames=frames,
+    )
+
+
+def quiet_level(x: NDArray[np.float32], noise: NDArray[np.float64], widths: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Median log energy per scale of a quiet stretch ``x`` (frames, columns).
+
+    A noise scale fitted on the very frames it judges makes their energy look smaller than the next frames' will be.
+    So half of the level comes from two folds, each judged with the other's scale, where the stretch is long enough.
+    """
+    level = np.nanmedian(haar_log_energy(x / noise, widths, 2 * int(widths[0]) - 1), axis=1)
+    long_enough = (len(x) >= TWO_FOLD_FRAMES) & (len(x) >= 6 * widths)
+    if long_enough.any():
+        half = len(x) // 2
+        subset = widths[long_enough]
+        folds = [
+            np.nanmedian(haar_log_energy(test / noise_scale(train), subset, 2 * int(subset[0]) - 1), axis=1)
+            for train, test in ((x[:half], x[half:]), (x[half:], x[:half]))
+        ]
+        level[long_enough] = 0.5 * level[long_enough] + 0.25 * (folds[0] + folds[1])
+    return np.asarray(level)

@@ -1,0 +1,26 @@
+"""Settings of the events service, read from ``CSIFLOW_EVENTS_*`` environment variables."""
+
+from __future__ import annotations
+
+from csi_streaming import StreamingSettings
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+
+class EventsSettings(StreamingSettings):
+    """Windows, presence and memory; the rest is every stream application's."""
+
+    model_config = SettingsConfigDict(env_prefix="CSIFLOW_EVENTS_", extra="forbid", populate_by_name=True)
+
+    window_frames: int = Field(default=16, ge=2, le=256)
+    """A window closes on this many frames."""
+    window_s: float = Field(default=1.0, gt=0, le=10)
+    """A window closes on a frame this much later than its first, or when its stream is silent for this long."""
+    presence_hold_s: float = Field(default=15.0, ge=1)
+    """Presence without evidence lasts this long; meanwhile ``present_still`` with a confidence of at most 0.5."""
+    idle_s: float = Field(default=600.0, ge=10)
+    """A stream that is silent for this long is forgotten: its state, calibration included, begins anew."""
+    max_streams: int = Field(default=256, ge=1)
+    """Streams a partition keeps; one more, and the one heard longest ago is forgotten."""
+    latest_interval_s: float = Field(default=1.0, ge=0)
+    """Least time between two records of a stream on csi.latest.v1."""
