@@ -24,15 +24,18 @@ Checks = Mapping[str, Callable[[], str | None]]
 """Named readiness checks; each returns ``None`` when all is well, else what is wrong."""
 
 
-def operations_routes(service: str, checks: Checks) -> list[Route]:
-    """Return the three routes, for a service that already has an HTTP server of its own."""
+def operations_routes(service: str, checks: Checks, status: str = "ready") -> list[Route]:
+    """Return the three routes, for a service that already has an HTTP server of its own.
+
+    ``/ready`` answers ``status`` when every check is well; a service that is switched off says ``disabled``.
+    """
 
     async def health(_: Request) -> Response:
         return JSONResponse({"status": "ok", "service": service})
 
     async def ready(_: Request) -> Response:
         waiting = {name: reason for name, check in checks.items() if (reason := check()) is not None}
-        body = {"status": "waiting" if waiting else "ready", "service": service, "waiting": waiting}
+        body = {"status": "waiting" if waiting else status, "service": service, "waiting": waiting}
         return JSONResponse(body, status_code=503 if waiting else 200)
 
     async def metrics(_: Request) -> Response:
@@ -51,9 +54,17 @@ class QuietServer(uvicorn.Server):
 
 @contextlib.asynccontextmanager
 async def serve_operations(
-    service: str, host: str, port: int, checks: Checks, *, extra_routes: Sequence[Route] = ()
+    service: str,
+    host: str,
+    port: int,
+    checks: Checks,
+    *,
+    extra_routes: Sequence[Route] = (),
+    status: str = "ready",
 ) -> AsyncIterator[int]:
     """Serve the endpoint, and a service's ``extra_routes``, while the context is open; yields the bound port.
+
+    ``status`` is what ``/ready`` answers when every check is well.
 
     Raises:
         OSError: the address is taken or not ours.
@@ -61,7 +72,7 @@ async def serve_operations(
     listener = socket.create_server((host, port))
     bound = int(listener.getsockname()[1])
     config = uvicorn.Config(
-        Starlette(routes=[*operations_routes(service, checks), *extra_routes]),
+        Starlette(routes=[*operations_routes(service, checks, status), *extra_routes]),
         log_config=None,
         access_log=False,
         lifespan="off",

@@ -26,7 +26,9 @@ def default_state_dir() -> Path:
 class RuntimeSettings(BaseSettings):
     """What every service needs to run."""
 
-    model_config = SettingsConfigDict(env_prefix="CSIFLOW_", extra="forbid", populate_by_name=True)
+    model_config = SettingsConfigDict(
+        env_prefix="CSIFLOW_", extra="forbid", populate_by_name=True, use_attribute_docstrings=True
+    )
 
     kafka: str = Field(default="127.0.0.1:9092", validation_alias=shared("kafka"))
     """Bootstrap servers, ``HOST:PORT[,HOST:PORT...]``."""

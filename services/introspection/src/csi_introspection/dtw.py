@@ -3,8 +3,8 @@
 Sakoe & Chiba 1978 (doi:10.1109/TASSP.1978.1163055): step pattern symmetric2 (diagonal steps weigh 2, normalised by
 frames + rows) inside a band of ``window`` frames about the diagonal. A match may begin at any frame. State is kept by
 (row, offset), offset = frames matched - rows matched: row and offset name the frame the match began at, so band and
-norm are exact for every start, at a cost per frame that does not depend on how long ago anything began. (SPRING, Sakurai
-2007, keeps one cell a row, of one start, and can do neither.)
+norm are exact for every start, at a cost per frame that does not depend on how long ago anything began. (SPRING,
+Sakurai 2007, keeps one cell a row, of one start, and can do neither.)
 
 Vectors are in units of the stream's quiet deviation about its quiet mean. The cost of a cell is the squared distance
 of the vectors plus ``STEP_WEIGHT`` times that of their steps from the vector before, which tells a ramp from the level
@@ -47,8 +47,8 @@ def advance_offset(diagonal: Float32, longer: Float32, shorter: Float32, cost: F
     for j in range(cost.size):
         c = cost[j]
         best, other, third = diagonal[j] + c + c, longer[j] + c, shorter[j] + c
-        best = other if other < best else best
-        cells[j] = third if third < best else best
+        best = min(best, other)
+        cells[j] = min(best, third)
 
 
 @kernel
@@ -56,11 +56,11 @@ def raise_evidence(cells: Float32, energy: Float32, weight: Float32, evidence: F
     """Raise each row's ``evidence`` to that of its match at one offset where this is more."""
     for j in range(weight.size):
         value, best = energy[j] - cells[j] * weight[j], evidence[j]
-        evidence[j] = value if value > best else best
+        evidence[j] = max(best, value)
 
 
 @kernel
-def take_energy(vector: Float32, before: Float32, energy: Float32) -> float:
+def take_energy(vector: Float32, before: Float32, energy: Float32) -> np.float32:
     """Return this frame's energy (values and steps) and push it into ``energy``: [T] is that of the last T frames."""
     own, step = _ZERO, _ZERO
     for d in range(vector.size):
@@ -91,11 +91,11 @@ def cross_products(template: Float32, vector: Float32, dots: Float32, cross: Flo
 
 
 @kernel
-def cell_costs(own: float, cross: Float32, row_energy: Float32, gain: float, cost: Float32) -> None:
+def cell_costs(own: np.float32, cross: Float32, row_energy: Float32, gain: np.float32, cost: Float32) -> None:
     """Write the cost of this frame, of energy ``own``, against each row times ``gain`` to ``cost`` (L)."""
     for j in range(cost.size):
         squared = own - _TWO * gain * cross[j] + gain * gain * row_energy[j]
-        cost[j] = squared if squared > _ZERO else _ZERO
+        cost[j] = max(_ZERO, squared)
 
 
 @kernel
@@ -137,7 +137,7 @@ def advance_cells(
 @kernel
 def frames_of_best(
     cells: Float32, energy: Float32, weights: Float32, band: int, row: int, gains: Float32
-) -> tuple[int, float]:
+) -> tuple[int, np.float32]:
     """Frames and evidence of the most evident match that ends at ``row``; ``cells`` (G, >= 2 band + 3, > row + 1)."""
     frames, most = 1, -UNREACHED
     for g in range(gains.size):

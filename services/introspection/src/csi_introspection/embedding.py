@@ -52,7 +52,7 @@ def distance_row(
         first = abs(a - ring[newest - lag])
         second = abs(b - ring[newest - delay - lag])
         third = abs(c - ring[newest - 2 * delay - lag])
-        distances[lag] = np.float32(max(max(first, second), third) + blur)
+        distances[lag] = np.float32(max(first, second, third) + blur)
     log2_into(distances[:count], row[:count])
 
 

@@ -122,7 +122,7 @@ def forget(matcher: Matcher) -> None:
 
 
 @kernel
-def advance_signature(matcher: Matcher, k: int, own: float, quiet_cost: float) -> None:
+def advance_signature(matcher: Matcher, k: int, own: np.float32, quiet_cost: float) -> None:
     """Advance signature ``k`` by the frame in ``matcher.vectors``, whose energy is ``own``, and write its match."""
     rows, band = matcher.integers[k, dtw.LENGTH], matcher.integers[k, dtw.BAND]
     first = matcher.integers[k, dtw.FEWEST_ROWS]

@@ -186,7 +186,7 @@ def advance_quiet(
 
 
 @kernel
-def quiet_cell_cost(moments: Float64, step_weight: float) -> float:
+def quiet_cell_cost(moments: Float64, step_weight: np.float32) -> float:
     """Mean cost of matching a quiet frame with a row at rest, in the matcher's units."""
     total = 0.0
     for d in range(moments.shape[1]):

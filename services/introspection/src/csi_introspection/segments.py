@@ -37,7 +37,7 @@ def line_variance(sums: Float64, start: int, stop: int, floor: float) -> float:
     yy = sums[2, stop] - sums[2, start]
     slope_part = ty - 0.5 * (start + stop - 1) * y
     residual = yy - y * y / n - slope_part * slope_part * 12.0 / (n * (n * n - 1.0))
-    return (max(residual, 0.0) + 2.0 * floor) / n
+    return float((max(residual, 0.0) + 2.0 * floor) / n)
 
 
 @kernel

@@ -46,7 +46,7 @@ RESULT_SIZE = MATCHES + 1 + TOP * MATCH_FIELDS
 @kernel
 def rounded(value: float) -> float:
     """Round to four decimals: what is published has no more, and a short number is cheap to encode."""
-    return np.floor(value * 1e4 + 0.5) / 1e4
+    return float(np.floor(value * 1e4 + 0.5) / 1e4)
 
 
 @kernel
@@ -156,7 +156,7 @@ def advance_vector(
     out: Float64,
     *matcher: Any,
 ) -> None:
-    """``take_vector`` as Python calls it: passing a tuple of arrays as one costs several times what spreading it does."""
+    """``take_vector`` as Python calls it: a tuple of arrays passed as one argument costs several times as much."""
     take_vector(vector, axis, tail, rest[0], moments, inverse_scale, attractor[0], Matcher(*matcher), out)
 
 

@@ -1,0 +1,85 @@
+"""The introspection process: kill switch, signature library, warm kernels, and one processor per partition."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from functools import partial
+from time import perf_counter
+from typing import TYPE_CHECKING
+from weakref import WeakSet
+
+import structlog
+from csi_runtime.logs import configure_logging
+from csi_runtime.metrics import INTROSPECTION_SIGNATURES, STREAM_STREAMS
+from csi_schemas.topics import FRAMES, INTROSPECTION, LATEST
+from csi_streaming import run_service
+
+from csi_introspection import library
+from csi_introspection.disabled import serve_disabled
+from csi_introspection.processor import IntrospectionProcessor
+from csi_introspection.settings import IntrospectionSettings
+from csi_introspection.stream import warm_up
+
+if TYPE_CHECKING:
+    from csi_schemas.signature import Signature
+
+NAME = "introspection"
+log = structlog.get_logger(__name__)
+
+
+def load_signatures(settings: IntrospectionSettings) -> list[Signature] | None:
+    """Load the library and log what is wrong with it; ``None`` when its folder does not exist."""
+    if settings.signatures is None:
+        log.warning("no signature library: nothing will be matched; set CSIFLOW_SIGNATURES to a folder")
+        return []
+    try:
+        report = library.check(settings.signatures)
+    except NotADirectoryError as error:
+        log.error("the signature library cannot be loaded; mend CSIFLOW_SIGNATURES", reason=str(error))  # noqa: TRY400 - the trace says nothing
+        return None
+    for problem in report.problems:
+        log.warning("a signature is left out", file=problem.file, field=problem.field, reason=problem.message)
+    log.info("signatures loaded", folder=str(settings.signatures), ids=[s.id for s in report.signatures])
+    INTROSPECTION_SIGNATURES.set(len(report.signatures))
+    return report.signatures
+
+
+def make_processor(
+    settings: IntrospectionSettings,
+    signatures: Sequence[Signature],
+    alive: WeakSet[IntrospectionProcessor],
+    partition: int,
+) -> IntrospectionProcessor:
+    """Make the processor of one partition; ``alive`` knows it for as long as the worker does."""
+    processor = IntrospectionProcessor(partition, settings, signatures)
+    alive.add(processor)
+    return processor
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the service; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m csi_introspection", description="The per-frame path of csiflow.")
+    parser.add_argument("--introspection", action=argparse.BooleanOptionalAction, default=None, help="the kill switch")
+    switch = parser.parse_args(arguments).introspection
+    settings = IntrospectionSettings()
+    if switch is not None:
+        settings.enabled = switch
+    if not settings.enabled:
+        return serve_disabled(NAME, settings)
+    configure_logging(NAME, settings)
+    signatures = load_signatures(settings)
+    if signatures is None:
+        return 1
+    began = perf_counter()
+    warm_up()
+    log.info("kernels are ready", seconds=round(perf_counter() - began, 2))
+    alive: WeakSet[IntrospectionProcessor] = WeakSet()
+    STREAM_STREAMS.labels(NAME).set_function(lambda: sum(len(processor.entries) for processor in alive))
+    return run_service(
+        NAME,
+        settings,
+        partial(make_processor, settings, signatures, alive),
+        source=FRAMES,
+        outputs=(INTROSPECTION, LATEST),
+    )

@@ -1,0 +1,126 @@
+"""The signature library: a folder of ``*.sig.json`` files, each checked strictly, the good ones loaded."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from math import isfinite
+from pathlib import Path
+
+import msgspec
+from csi_schemas.signature import Signature
+
+PATTERN = "*.sig.json"
+MOST_ROWS = 1024
+MOST_COLUMNS = 1024
+MOST_BYTES = 32 * 1024 * 1024
+_VEC128_WIDTH = 128
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+_AT = re.compile(r" - at `\$(.*)`$")
+
+_decoder = msgspec.json.Decoder(Signature)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong with one file."""
+
+    file: str
+    field: str
+    """Path of the field inside the file, e.g. ``vectors[3][0]``; empty for the file as a whole."""
+    message: str
+
+    def __str__(self) -> str:
+        where = f"{self.file}: {self.field}" if self.field else self.file
+        return f"{where}: {self.message}"
+
+
+@dataclass(slots=True)
+class Report:
+    """What a folder holds."""
+
+    signatures: list[Signature] = field(default_factory=list)
+    """The valid ones, in file name order."""
+    problems: list[Problem] = field(default_factory=list)
+    """Everything wrong with the others; empty when the library is good."""
+
+
+def check(directory: Path) -> Report:
+    """Load every signature file of ``directory``; a file with a problem is reported and the others load.
+
+    Raises:
+        NotADirectoryError: there is no such folder.
+    """
+    if not directory.is_dir():
+        raise NotADirectoryError(f"{directory} is not a folder of signature files")
+    report = Report()
+    owners: dict[str, str] = {}
+    for path in sorted(directory.glob(PATTERN)):
+        signature = _read(path, report.problems)
+        if signature is None:
+            continue
+        if signature.id in owners:
+            report.problems.append(
+                Problem(path.name, "id", f"{signature.id!r} is already the id of {owners[signature.id]}")
+            )
+            continue
+        owners[signature.id] = path.name
+        report.signatures.append(signature)
+    return report
+
+
+def _read(path: Path, problems: list[Problem]) -> Signature | None:
+    """Decode and check one file; problems are appended."""
+    try:
+        size = path.stat().st_size
+        if size > MOST_BYTES:
+            problems.append(Problem(path.name, "", f"{size} bytes; a signature has at most {MOST_BYTES}"))
+            return None
+        signature = _decoder.decode(path.read_bytes())
+    except OSError as error:
+        problems.append(Problem(path.name, "", f"cannot be read: {error.strerror or error}"))
+        return None
+    except msgspec.DecodeError as error:
+        text = str(error)
+        at = _AT.search(text)
+        problems.append(Problem(path.name, at.group(1).lstrip(".") if at else "", _AT.sub("", text) if at else text))
+        return None
+    found = [Problem(path.name, where, message) for where, message in _faults(signature)]
+    problems.extend(found)
+    return None if found else signature
+
+
+def _faults(signature: Signature) -> Iterator[tuple[str, str]]:
+    """Everything about a decoded signature that a type cannot say, as (field, what is wrong)."""
+    if not _ID.fullmatch(signature.id):
+        yield "id", f"{signature.id!r} is not letters, digits, '.', '_' and '-' (at most 128)"
+    if not 2 <= signature.length <= MOST_ROWS:
+        yield "length", f"{signature.length} is not within 2-{MOST_ROWS}"
+    if len(signature.vectors) != signature.length:
+        yield "vectors", f"{len(signature.vectors)} rows; length says {signature.length}"
+    yield from _vector_faults(signature)
+    if not 0 <= signature.dtw.window <= MOST_ROWS:
+        yield "dtw.window", f"{signature.dtw.window} is not within 0-{MOST_ROWS}"
+    if not 0 < signature.promotion_threshold <= 1:
+        yield "promotion_threshold", f"{signature.promotion_threshold} is not above 0 and at most 1"
+    if signature.feature_version < 1:
+        yield "feature_version", f"{signature.feature_version} is not at least 1"
+
+
+def _vector_faults(signature: Signature) -> Iterator[tuple[str, str]]:
+    if not signature.vectors:
+        return
+    width = len(signature.vectors[0])
+    if not 1 <= width <= MOST_COLUMNS:
+        yield "vectors[0]", f"{width} numbers; a vector has 1-{MOST_COLUMNS}"
+    elif signature.feature_kind == "vec128" and width != _VEC128_WIDTH:
+        yield "vectors[0]", f"{width} numbers; a vec128 has {_VEC128_WIDTH}"
+    for number, row in enumerate(signature.vectors):
+        if len(row) != width:
+            yield f"vectors[{number}]", f"{len(row)} numbers; the first row has {width}"
+        for column, value in enumerate(row):
+            if not isfinite(value) or abs(value) > 1e6:
+                yield f"vectors[{number}][{column}]", f"{value} is not a finite number within +-1e6"
+    if not signature.rest and not any(value for row in signature.vectors for value in row):
+        yield "vectors", "all zero: a signature that is no different from quiet must say rest: true"

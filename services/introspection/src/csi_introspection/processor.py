@@ -1,0 +1,169 @@
+"""The per-frame path of one partition: a frame in, a snapshot out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import msgspec
+import numpy as np
+import structlog
+from csi_runtime.metrics import (
+    INTROSPECTION_FORGOTTEN,
+    INTROSPECTION_REGIME,
+    INTROSPECTION_SNAPSHOTS,
+    STREAM_SKIPPED,
+)
+from csi_schemas.common import Origin, StreamKey, channel_of
+from csi_schemas.frame import CsiFrame
+from csi_schemas.topics import INTROSPECTION, LATEST
+from csi_streaming import Output
+
+from csi_introspection.snapshot import SnapshotWriter, encode
+from csi_introspection.stream import FrameStream
+
+if TYPE_CHECKING:
+    from csi_schemas.signature import Signature
+    from csi_streaming import Batch
+
+    from csi_introspection.settings import IntrospectionSettings
+
+log = structlog.get_logger(__name__)
+
+Key = tuple[str, int, int, int | None, str]
+"""Node id, antennas, sub-carriers, channel, provenance: a replay of a node never meets the node itself."""
+
+_channel_of = lru_cache(maxsize=1024)(channel_of)
+
+
+@dataclass(slots=True)
+class Entry:
+    """One stream and what was last said of it."""
+
+    stream: FrameStream
+    writer: SnapshotWriter
+    key: bytes
+    latest_key: bytes
+    newest_ns: int = 0
+    """Receive time of the newest frame."""
+    latest_ns: int | None = None
+    """Receive time of the frame whose snapshot was last put on csi.latest.v1."""
+    waiting: bytes | None = None
+    """The newest snapshot, while it is not on csi.latest.v1."""
+    noticed_frames: int = -1
+    """Frames at the last tick that saw new ones."""
+    noticed_ns: int = 0
+    """Processing time of that tick."""
+
+
+class IntrospectionProcessor:
+    """State of one partition (see ``csi_streaming.Processor``): one snapshot per live frame, in order.
+
+    Delivery is at least once: after a restart a frame may have a second snapshot, with the same origin. The state is
+    rebuilt from older frames, so ``frame_count`` counts from wherever those begin.
+    """
+
+    def __init__(self, partition: int, settings: IntrospectionSettings, signatures: Sequence[Signature]) -> None:
+        """Start without any state."""
+        self.entries: dict[Key, Entry] = {}
+        self._partition = partition
+        self._settings = settings
+        self._signatures = signatures
+        self._idle_ns = int(settings.idle_s * 1e9)
+        self._latest_ns = int(settings.latest_interval_s * 1e9)
+        self._decode = msgspec.json.Decoder(CsiFrame).decode
+
+    def process(self, batch: Batch) -> list[Output]:
+        """Take every frame into its stream; the outputs are its snapshot, and now and then the stream's latest."""
+        outputs: list[Output] = []
+        snapshots = 0
+        for record in batch.records:
+            try:
+                frame = self._decode(record.value)
+            except msgspec.DecodeError as error:
+                self._skip(batch.topic, record.offset, record.value, str(error))
+                continue
+            if len(frame.iq) != 2 * frame.n_antennas * frame.n_subcarriers or not frame.iq:
+                shape = f"{frame.n_antennas} x {frame.n_subcarriers} sub-carriers"
+                self._skip(batch.topic, record.offset, record.value, f"{len(frame.iq)} bytes of I/Q for {shape}")
+                continue
+            entry = self._entry(frame)
+            entry.stream.advance(np.frombuffer(frame.iq, np.int8))
+            entry.newest_ns = frame.timestamp_ns
+            if batch.replay:
+                continue
+            origin = Origin(batch.topic, self._partition, record.offset)
+            snapshot = entry.writer.update(entry.stream, frame.timestamp_ns, frame.sequence, origin)
+            if snapshot.regime_changed:
+                INTROSPECTION_REGIME.labels(snapshot.regime).inc()
+            value = encode(snapshot)
+            snapshots += 1
+            outputs.append(Output(INTROSPECTION.name, entry.key, value))
+            entry.waiting = value
+            if entry.latest_ns is None or not 0 <= frame.timestamp_ns - entry.latest_ns < self._latest_ns:
+                outputs.append(self._latest(entry, value))
+        INTROSPECTION_SNAPSHOTS.inc(snapshots)
+        return outputs
+
+    def tick(self, now_ns: int) -> list[Output]:
+        """Put the last snapshot before a silence on csi.latest.v1; forget idle streams."""
+        outputs: list[Output] = []
+        for key, entry in list(self.entries.items()):
+            if entry.stream.frame_count != entry.noticed_frames:
+                entry.noticed_frames, entry.noticed_ns = entry.stream.frame_count, now_ns
+                continue
+            silent_ns = now_ns - entry.noticed_ns
+            if entry.waiting is not None and silent_ns >= self._latest_ns:
+                outputs.append(self._latest(entry, entry.waiting))
+            if silent_ns >= self._idle_ns:
+                self._forget(key, "idle")
+        return outputs
+
+    def _entry(self, frame: CsiFrame) -> Entry:
+        channel = _channel_of(frame.frequency_mhz)
+        key = (frame.node_id, frame.n_antennas, frame.n_subcarriers, channel, frame.provenance)
+        entry = self.entries.get(key)
+        if entry is None:
+            self._make_room()
+            label = StreamKey(*key[:4]).label
+            self.entries[key] = entry = Entry(
+                FrameStream(frame.n_antennas, frame.n_subcarriers, self._signatures),
+                SnapshotWriter(frame.node_id, label, frame.provenance, frame.source),
+                frame.node_id.encode(),
+                f"{frame.node_id}/{label}/introspection_snapshot".encode(),
+            )
+        return entry
+
+    def _latest(self, entry: Entry, value: bytes) -> Output:
+        entry.latest_ns, entry.waiting = entry.newest_ns, None
+        return Output(LATEST.name, entry.latest_key, value)
+
+    def _make_room(self) -> None:
+        if len(self.entries) < self._settings.max_streams:
+            return
+        oldest = min(self.entries, key=lambda key: self.entries[key].newest_ns)
+        log.warning(
+            "a stream is forgotten to make room for a new one; raise CSIFLOW_INTROSPECTION_MAX_STREAMS if all are real",
+            partition=self._partition,
+            node=oldest[0],
+            stream=self.entries[oldest].writer.snapshot.stream,
+            max_streams=self._settings.max_streams,
+        )
+        self._forget(oldest, "room")
+
+    def _forget(self, key: Key, reason: str) -> None:
+        del self.entries[key]
+        INTROSPECTION_FORGOTTEN.labels(reason).inc()
+
+    def _skip(self, topic: str, offset: int, value: bytes | None, reason: str) -> None:
+        STREAM_SKIPPED.labels("introspection").inc()
+        log.warning(
+            "a frame record was skipped",
+            topic=topic,
+            partition=self._partition,
+            offset=offset,
+            size=len(value or b""),
+            reason=reason,
+        )

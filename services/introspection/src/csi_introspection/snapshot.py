@@ -1,0 +1,88 @@
+"""From a stream's result to the bytes of an ``IntrospectionSnapshot``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+from csi_schemas.common import Origin
+from csi_schemas.introspection import IntrospectionSnapshot, Similarity
+
+from csi_introspection.regime import NAMES, UNKNOWN
+from csi_introspection.stream import (
+    CALIBRATING,
+    CHANGED,
+    CONFIDENCE,
+    DIMENSION,
+    EXPONENT,
+    MATCH_FIELDS,
+    MATCHES,
+    REGIME,
+    TOP,
+    FrameStream,
+)
+
+if TYPE_CHECKING:
+    from csi_schemas.common import Provenance
+
+_NOWHERE = Origin("", 0, 0)
+encode = msgspec.json.Encoder().encode
+
+
+class SnapshotWriter:
+    """One stream's snapshot, rewritten in place for every frame: most of it never changes.
+
+    Args:
+        node_id: The stream's node.
+        label: The stream's label.
+        provenance: Of its frames.
+        source: Of its frames.
+    """
+
+    def __init__(self, node_id: str, label: str, provenance: Provenance, source: str) -> None:
+        self.snapshot = IntrospectionSnapshot(
+            timestamp_ns=0,
+            node_id=node_id,
+            frame_count=0,
+            regime=NAMES[UNKNOWN],
+            lyapunov_exponent=None,
+            attractor_dim=None,
+            attractor_confidence=0.0,
+            regime_changed=False,
+            top_k_similarity=[],
+            stream=label,
+            sequence=0,
+            provenance=provenance,
+            source=source,
+            origin=_NOWHERE,
+        )
+        self._places = [Similarity("", 0.0, above_threshold=False) for _ in range(TOP)]
+        self._lists = [self._places[:count] for count in range(TOP + 1)]
+
+    def update(self, stream: FrameStream, timestamp_ns: int, sequence: int, origin: Origin) -> IntrospectionSnapshot:
+        """Say what ``stream`` knows after its newest frame. The answer is the same object every time."""
+        result = stream.result.tolist()
+        snapshot = self.snapshot
+        snapshot.timestamp_ns = timestamp_ns
+        snapshot.sequence = sequence
+        snapshot.origin = origin
+        snapshot.frame_count = stream.frame_count
+        snapshot.regime = NAMES[int(result[REGIME])]
+        snapshot.regime_changed = result[CHANGED] == 1.0
+        exponent, dimension = result[EXPONENT], result[DIMENSION]
+        snapshot.lyapunov_exponent = None if exponent != exponent else exponent  # noqa: PLR0124 - nan, at 20 ns
+        snapshot.attractor_dim = None if dimension != dimension else dimension  # noqa: PLR0124
+        snapshot.attractor_confidence = result[CONFIDENCE]
+        snapshot.calibrating = result[CALIBRATING] == 1.0
+        snapshot.not_applicable = stream.not_applicable
+        count = int(result[MATCHES])
+        at = MATCHES + 1
+        signatures = stream.signatures
+        for similarity in self._lists[count]:
+            similarity.signature_id = signatures[int(result[at])].id
+            similarity.score = result[at + 1]
+            similarity.above_threshold = result[at + 2] == 1.0
+            similarity.progress = result[at + 3]
+            at += MATCH_FIELDS
+        snapshot.top_k_similarity = self._lists[count]
+        return snapshot
