@@ -79,13 +79,14 @@ def checked(token: str, where: str) -> str:
 
 
 def configured_token(settings: GatewaySettings) -> str:
-    """Return the token the settings name; CSIFLOW_GATEWAY_TOKEN wins over CSIFLOW_GATEWAY_TOKEN_FILE.
+    """Return the token the settings name; CSIFLOW_GATEWAY_TOKEN, unless empty, wins over CSIFLOW_GATEWAY_TOKEN_FILE.
 
     Raises:
         TokenError: neither is set, or what is set is unusable.
     """
-    if settings.token is not None:
-        return checked(settings.token.get_secret_value().strip(), "CSIFLOW_GATEWAY_TOKEN")
+    given = "" if settings.token is None else settings.token.get_secret_value().strip()
+    if given:
+        return checked(given, "CSIFLOW_GATEWAY_TOKEN")
     if settings.token_file is not None:
         return read_token(settings.token_file)
     raise TokenError(
