@@ -41,7 +41,7 @@ async def play_recording(path: Path, address: str, speed: float | None) -> Repla
     )
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task(recording.name, total=len(recording))
-        return await send(recording, address, speed, lambda sent, _: progress.update(task, completed=sent))
+        return await send(recording, address, speed, lambda sent: progress.update(task, completed=sent))
 
 
 async def resolve_source(stack: Stack, wanted: str) -> str:

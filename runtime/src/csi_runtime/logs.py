@@ -48,5 +48,5 @@ def configure_logging(service: str, settings: RuntimeSettings) -> None:
     root.handlers[:] = [handler]
     root.setLevel(level)
     structlog.contextvars.bind_contextvars(service=service)
-    for chatty in ("aiokafka", "faust", "mode", "uvicorn.access"):
+    for chatty in ("aiokafka", "faust", "mode", "uvicorn.access", "uvicorn.error"):
         logging.getLogger(chatty).setLevel(max(level, logging.WARNING))

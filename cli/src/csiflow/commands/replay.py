@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from csi_ingest.synthetic.runner import SyntheticParameters, run_synthetic
+from csi_ingest.synthetic import run_synthetic
 
 from csiflow.commands.options import Json, Speed
 from csiflow.output import console, emit_json, fail
@@ -40,9 +40,9 @@ def replay(
     report = run_until_signal(play_recording(recording, parse_address(to), parse_speed(speed)))
     if report is None:
         raise typer.Exit(130)
-    console.print(f"sent {report.sent} datagrams in {report.duration:.2f} s")
+    console.print(f"sent {report.sent} datagrams in {report.duration_s:.2f} s")
     if as_json:
-        emit_json({"recording": str(recording), "to": to, "sent": report.sent, "duration_s": round(report.duration, 3)})
+        emit_json({"recording": str(recording), "to": to, "sent": report.sent, "duration_s": round(report.duration_s, 3)})
 
 
 def synthesize(
@@ -60,6 +60,6 @@ def synthesize(
       csiflow synthesize --nodes 4 --rate 100 --duration 1m
     """
     limit = parse_duration(duration) if duration else None
-    sent = run_until_signal(run_synthetic(parse_address(to), SyntheticParameters(nodes, rate, seed=seed), limit))
+    sent = run_until_signal(run_synthetic(parse_address(to), nodes=nodes, rate_hz=rate, duration_s=limit, seed=seed))
     if sent is not None:
         console.print(f"sent {sent} datagrams")
