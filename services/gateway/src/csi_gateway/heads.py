@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import msgspec
 from csi_schemas.common import Provenance, StreamKey, channel_of
 from csi_schemas.introspection import Regime
@@ -18,10 +16,9 @@ class ClassificationHead(msgspec.Struct):
     confidence: float
 
 
-class SensingHead(msgspec.Struct):
+class SensingHead(msgspec.Struct, tag_field="type", tag="sensing_update"):
     """Of a ``sensing_update``."""
 
-    type: Literal["sensing_update"]
     node_id: str
     stream: str
     provenance: Provenance
@@ -35,10 +32,9 @@ class SensingHead(msgspec.Struct):
         return round(self.timestamp * 1e9)
 
 
-class SnapshotHead(msgspec.Struct):
+class SnapshotHead(msgspec.Struct, tag_field="type", tag="introspection_snapshot"):
     """Of an ``introspection_snapshot``."""
 
-    type: Literal["introspection_snapshot"]
     node_id: str
     stream: str
     provenance: Provenance
@@ -50,12 +46,6 @@ class SnapshotHead(msgspec.Struct):
     def at_ns(self) -> int:
         """Receive time, ns since the Unix epoch."""
         return self.timestamp_ns
-
-
-class LatestHead(msgspec.Struct):
-    """Says which of the two a record of ``csi.latest.v1`` is."""
-
-    type: str
 
 
 class ClusterHead(msgspec.Struct):
@@ -74,6 +64,8 @@ class EventHead(msgspec.Struct):
     source: str
     timestamp_ns: int
     last_seen_ns: int | None = None
+    origin: object = None
+    """Set when a frame decided it, so that the node was heard then."""
 
 
 class FrameHead(msgspec.Struct):

@@ -81,13 +81,18 @@ class Nodes:
             self._snapshots[head.node_id, head.stream] = LatestValue(head.node_id, head.stream, head.at_ns, value)
 
     def event(self, head: EventHead) -> None:
-        """Take note of an event; NodeStale holds until the node is heard again."""
+        """Take note of an event; NodeStale holds until the node is heard again.
+
+        Only NodeBack and events that a frame decided say that it was heard: others may come of its silence.
+        """
         if head.event == "NodeStale":
             node = self._node(head, head.last_seen_ns or 0)
             if node.last_seen_ns <= head.timestamp_ns:
                 node.stale_since_ns = head.timestamp_ns
-        else:
+        elif head.event == "NodeBack" or head.origin is not None:
             self._node(head, head.timestamp_ns)
+        else:
+            self._node(head, 0)
 
     def latest_sensing(self, nodes: frozenset[str] | None = None) -> list[LatestValue]:
         """Newest ``sensing_update`` of every stream, newest first."""

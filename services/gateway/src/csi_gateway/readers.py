@@ -12,7 +12,7 @@ from csi_runtime.metrics import GATEWAY_SKIPPED
 from csi_schemas.frame import CsiFrame
 
 from csi_gateway.amplitude import amplitude_bins
-from csi_gateway.heads import ClusterHead, EventHead, FrameHead, LatestHead, SensingHead, SnapshotHead
+from csi_gateway.heads import ClusterHead, EventHead, FrameHead, SensingHead, SnapshotHead
 from csi_gateway.message import Message
 from csi_gateway.recent import RecentEvent, RecentEvents
 
@@ -30,7 +30,8 @@ H = TypeVar("H")
 class HeadReader(Generic[H]):
     """Reads the head of each record; one that cannot be read is skipped, counted and logged, and stops nothing."""
 
-    def __init__(self, kind: type[H]) -> None:
+    def __init__(self, kind: Any) -> None:
+        """``kind`` is the msgspec type of a head."""
         self._decoder = msgspec.json.Decoder(kind)
 
     def read(self, records: Sequence[Any]) -> Iterator[tuple[H, bytes]]:
@@ -55,7 +56,7 @@ class SensingReader:
     """``csi.sensing.v1`` to /ws/sensing."""
 
     def __init__(self, nodes: Nodes, channel: Channel) -> None:
-        self._heads = HeadReader(SensingHead)
+        self._heads: HeadReader[SensingHead] = HeadReader(SensingHead)
         self._nodes = nodes
         self._channel = channel
 
@@ -73,7 +74,7 @@ class SnapshotReader:
     """``csi.introspection.v1`` to /ws/introspection."""
 
     def __init__(self, nodes: Nodes, channel: Channel) -> None:
-        self._heads = HeadReader(SnapshotHead)
+        self._heads: HeadReader[SnapshotHead] = HeadReader(SnapshotHead)
         self._nodes = nodes
         self._channel = channel
 
@@ -91,7 +92,7 @@ class ClusterReader:
     """``csi.cluster.v1`` to /ws/cluster; a zone takes the place of a node."""
 
     def __init__(self, channel: Channel) -> None:
-        self._heads = HeadReader(ClusterHead)
+        self._heads: HeadReader[ClusterHead] = HeadReader(ClusterHead)
         self._channel = channel
 
     async def handle(self, records: Sequence[Any], history: bool) -> None:  # noqa: FBT001  # feed.Handler
@@ -105,7 +106,7 @@ class EventReader:
     """``csi.events.v1`` to /ws/events and to the recent events; an event is never coalesced."""
 
     def __init__(self, nodes: Nodes, recent: RecentEvents, channel: Channel) -> None:
-        self._heads = HeadReader(EventHead)
+        self._heads: HeadReader[EventHead] = HeadReader(EventHead)
         self._nodes = nodes
         self._recent = recent
         self._channel = channel
@@ -125,31 +126,25 @@ class LatestReader:
     """``csi.latest.v1``, read once at the start, to the state of the nodes."""
 
     def __init__(self, nodes: Nodes, *, introspection: bool) -> None:
-        self._heads = HeadReader(LatestHead)
-        self._sensing = HeadReader(SensingHead)
-        self._snapshots = HeadReader(SnapshotHead)
+        self._heads: HeadReader[SensingHead | SnapshotHead] = HeadReader(SensingHead | SnapshotHead)
         self._nodes = nodes
         self._introspection = introspection
 
     async def handle(self, records: Sequence[Any], history: bool) -> None:  # noqa: ARG002, FBT001  # feed.Handler
         """Take a batch."""
         kept = [record for record in records if record.value]  # a tombstone deletes its key
-        kinds = {"sensing_update": list[Any](), "introspection_snapshot": list[Any]()}
-        for record in kept:
-            for head, _ in self._heads.read((record,)):
-                kinds.get(head.type, []).append(record)
-        for update, value in self._sensing.read(kinds["sensing_update"]):
-            self._nodes.sensing(update, value)
-        if self._introspection:
-            for snapshot, value in self._snapshots.read(kinds["introspection_snapshot"]):
-                self._nodes.snapshot(snapshot, value)
+        for head, value in self._heads.read(kept):
+            if isinstance(head, SensingHead):
+                self._nodes.sensing(head, value)
+            elif self._introspection:
+                self._nodes.snapshot(head, value)
 
 
 class AmplitudeReader:
     """``csi.frames.v1`` to /ws/amplitude; a row is only worked out when a client takes it."""
 
     def __init__(self, channel: Channel) -> None:
-        self._heads = HeadReader(FrameHead)
+        self._heads: HeadReader[FrameHead] = HeadReader(FrameHead)
         self._frames = msgspec.json.Decoder(CsiFrame)
         self._channel = channel
 
