@@ -48,6 +48,7 @@ class FrameDecoder:
         for record in batch.records:
             try:
                 frame = _decoder.decode(record.value)
+                _check(frame)
             except (msgspec.DecodeError, TypeError) as error:
                 self._skip(record, error)
             else:
@@ -70,6 +71,20 @@ class FrameDecoder:
             skipped_since_last_warning=self._unreported,
         )
         self._last_warning, self._unreported = now, 0
+
+
+def _check(frame: CsiFrame) -> None:
+    """Refuse what has the form of a frame and would break the arrays made from it.
+
+    Raises:
+        msgspec.ValidationError: The I/Q bytes do not fit the counts, or the time does not fit 64 bits.
+    """
+    if len(frame.iq) != 2 * frame.n_antennas * frame.n_subcarriers or frame.n_antennas < 1 or not frame.iq:
+        raise msgspec.ValidationError(
+            f"{len(frame.iq)} bytes of I/Q for {frame.n_antennas} antennas x {frame.n_subcarriers} sub-carriers"
+        )
+    if not 0 <= frame.timestamp_ns < 1 << 63:
+        raise msgspec.ValidationError(f"timestamp_ns = {frame.timestamp_ns} is no time in ns since the Unix epoch")
 
 
 def _is_other_kind(value: bytes | None) -> bool:

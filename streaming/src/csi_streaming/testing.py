@@ -1,7 +1,7 @@
 """Processors without Kafka: feed values, read what would have been published.
 
     harness = Harness(make_processor)
-    harness.send(b"1", frame_json)
+    harness.send(frame_json, key=b"1")
     assert harness.outputs("csi.introspection.v1")
 
 Batches, offsets, replay and ticks behave as in the real worker; partitions are as the caller says.
@@ -9,7 +9,7 @@ Batches, offsets, replay and ticks behave as in the real worker; partitions are 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
@@ -56,7 +56,6 @@ class Harness:
         """Run processors of this kind over one source topic."""
         self._make_processor = make_processor
         self._topic = topic
-        self._next_offset: dict[int, int] = {}
         self._log: dict[int, list[ConsumerRecord[bytes | None, bytes | None]]] = {}
         self.processors: dict[int, Processor] = {}
         self.published: list[Published] = []
@@ -65,36 +64,14 @@ class Harness:
         self, *values: bytes | None, key: bytes | None = None, partition: int = 0, timestamp_ms: int = 0
     ) -> list[Published]:
         """Deliver values as one live batch; return what this batch published."""
-        first = self._next_offset.get(partition, 0)
-        records = [
-            record(value, key=key, topic=self._topic, partition=partition, offset=first + i, timestamp_ms=timestamp_ms)
-            for i, value in enumerate(values)
-        ]
-        self._next_offset[partition] = first + len(records)
-        self._log.setdefault(partition, []).extend(records)
-        return self._deliver(Batch(self._topic, partition, records))
+        return self._send([(key, value, timestamp_ms) for value in values], partition)
 
     def send_frames(self, frames: Iterable[CsiFrame], *, partition: int = 0, batch_size: int = 1) -> list[Published]:
         """Deliver frames in batches of ``batch_size``, keyed by node and stamped with their receive time."""
+        pending = [(f.node_id.encode(), msgspec.json.encode(f), f.timestamp_ns // 1_000_000) for f in frames]
         published: list[Published] = []
-        pending = list(frames)
         for start in range(0, len(pending), batch_size):
-            part = pending[start : start + batch_size]
-            first = self._next_offset.get(partition, 0)
-            records = [
-                record(
-                    msgspec.json.encode(frame),
-                    key=frame.node_id.encode(),
-                    topic=self._topic,
-                    partition=partition,
-                    offset=first + i,
-                    timestamp_ms=frame.timestamp_ns // 1_000_000,
-                )
-                for i, frame in enumerate(part)
-            ]
-            self._next_offset[partition] = first + len(records)
-            self._log.setdefault(partition, []).extend(records)
-            published += self._deliver(Batch(self._topic, partition, records))
+            published += self._send(pending[start : start + batch_size], partition)
         return published
 
     def tick(self, now_ns: int) -> list[Published]:
@@ -120,8 +97,16 @@ class Harness:
         """Everything published to one topic so far, in order."""
         return [output for output in self.published if output.topic == topic]
 
-    def _deliver(self, batch: Batch) -> list[Published]:
-        return self._collect(self._processor(batch.partition).process(batch), batch.partition)
+    def _send(self, entries: Sequence[tuple[bytes | None, bytes | None, int]], partition: int) -> list[Published]:
+        log = self._log.setdefault(partition, [])
+        records = [
+            record(
+                value, key=key, topic=self._topic, partition=partition, offset=len(log) + i, timestamp_ms=timestamp_ms
+            )
+            for i, (key, value, timestamp_ms) in enumerate(entries)
+        ]
+        log += records
+        return self._collect(self._processor(partition).process(Batch(self._topic, partition, records)), partition)
 
     def _processor(self, partition: int) -> Processor:
         if partition not in self.processors:
