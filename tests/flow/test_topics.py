@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from csi_schemas.topics import BY_NAME, FRAMES, LATEST, TOPICS
 from csiflow.kafka.errors import ClusterUnreachableError, TopicCreationError
@@ -110,3 +111,24 @@ async def test_empty_topics_leaves_no_records_and_offsets_at_zero(topics: str) -
     (record,) = await consume(topics, name, 1)
     assert (record.value, record.offset) == (b"after", 0)
     assert set(BY_NAME) == {topic.name for topic in TOPICS}
+
+
+async def test_empty_topics_forgets_what_consumer_groups_had_read(topics: str) -> None:
+    """A group's committed offset goes with the topic, so that the next test's group of that name starts at 0."""
+    await produce(topics, FRAMES.name, [(b"node-1", b"before")])
+    partition = (await consume(topics, FRAMES.name, 1))[0].partition
+
+    async def committed(offset: int | None) -> int | None:
+        consumer = AIOKafkaConsumer(bootstrap_servers=topics, group_id="csi-test", enable_auto_commit=False)
+        await consumer.start()
+        try:
+            consumer.assign([TopicPartition(FRAMES.name, partition)])
+            if offset is not None:
+                await consumer.commit({TopicPartition(FRAMES.name, partition): offset})
+            return await consumer.committed(TopicPartition(FRAMES.name, partition))  # type: ignore[no-any-return]
+        finally:
+            await consumer.stop()
+
+    assert await committed(1) == 1
+    await empty_topics(topics)
+    assert await committed(None) is None

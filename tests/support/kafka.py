@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from csi_schemas.topics import BY_NAME
-from csiflow.kafka.topics import create_topics
+from csiflow.kafka.topics import create_topics, describe_topics
 
 from support.waiting import wait_for
 
@@ -71,20 +71,16 @@ async def empty_topics(bootstrap: str, names: Sequence[str] = tuple(BY_NAME)) ->
 
     Topics that were never written to are left alone; the others are deleted, with their groups' offsets, and made anew.
     """
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
-    await admin.start()
-    try:
-        present = {topic["topic"]: len(topic["partitions"]) for topic in await admin.describe_topics()}
-    finally:
-        await admin.close()
+    specs = [BY_NAME[name] for name in names]
+    found = await describe_topics(bootstrap, topics=specs)
+    different = {difference.topic for difference in found.differences}
+    same = [spec for spec in specs if spec.name in found.existing and spec.name not in different]
     ends = await _end_offsets(
-        bootstrap, [TopicPartition(name, i) for name in names for i in range(present.get(name, 0))]
+        bootstrap, [TopicPartition(spec.name, i) for spec in same for i in range(spec.partitions)]
     )
-    stale = {partition.topic for partition, end in ends.items() if end}
-    stale |= {name for name in names if present.get(name, BY_NAME[name].partitions) != BY_NAME[name].partitions}
-    await delete_topics(bootstrap, *stale)
-    report = await create_topics(bootstrap, topics=[BY_NAME[name] for name in names])
-    assert report.ok, [str(difference) for difference in report.differences]
+    await delete_topics(bootstrap, *different, *{partition.topic for partition, end in ends.items() if end})
+    report = await create_topics(bootstrap, topics=specs)
+    assert report.ok, report
 
 
 async def delete_topics(bootstrap: str, *names: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -42,6 +43,11 @@ class Broker:
     def formatted(self) -> bool:
         """Whether its data folder belongs to a cluster already."""
         return (self._folder / "data" / "meta.properties").exists()
+
+    @property
+    def closed_cleanly(self) -> bool:
+        """Whether a stopping broker has flushed and closed its topics; Kafka removes the mark as it starts."""
+        return (self._folder / "data" / ".kafka_cleanshutdown").exists()
 
     def configure(self, node: Node, cluster: tuple[Node, ...]) -> None:
         """Write the configuration for the next start."""
@@ -109,13 +115,15 @@ class Broker:
         """End the process as a crash would (SIGKILL)."""
         if self._guard is None or self.pid is None or not self.alive:
             raise BrokerStartError("the broker to kill is not running")
-        os.kill(self.pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):  # it may end at this very moment
+            os.kill(self.pid, signal.SIGKILL)
         self._reap()
 
     def log_tail(self) -> str:
-        """The last lines of the log, indented."""
-        lines = self.log_file.read_text(encoding="utf-8", errors="replace").splitlines()[-_TAIL_LINES:]
-        return "\n".join(f"    {line}" for line in lines) or "    (it said nothing)"
+        """The last lines of the log, indented, without the frames of stack traces."""
+        lines = self.log_file.read_text(encoding="utf-8", errors="replace").splitlines()
+        said = [line for line in lines if not line.lstrip().startswith(("at ", "... "))]
+        return "\n".join(f"    {line}" for line in said[-_TAIL_LINES:]) or "    (it said nothing)"
 
     @property
     def _properties(self) -> Path:

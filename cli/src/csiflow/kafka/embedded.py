@@ -9,31 +9,29 @@ the state folder: started again on the same folder, it has the same topics.
 
 from __future__ import annotations
 
-import asyncio
-import concurrent.futures
 import contextlib
-import socket
-import tempfile
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
 import structlog
-from filelock import FileLock
 
-from csiflow.kafka.broker import Broker
-from csiflow.kafka.errors import BrokerStartError, ClusterUnreachableError
-from csiflow.kafka.jars import default_cache_dir, kafka_jars
-from csiflow.kafka.java import JavaRuntime, aot_cache_path
+from csiflow.kafka.aot import java_runtime
+from csiflow.kafka.broker import GRACE_S, Broker
+from csiflow.kafka.errors import BrokerStartError
+from csiflow.kafka.jars import default_cache_dir
+from csiflow.kafka.ports import are_free, free_nodes
 from csiflow.kafka.properties import HOST, Node
-from csiflow.kafka.readiness import wait_for_brokers, wait_until_reachable
+from csiflow.kafka.readiness import known_brokers
 from csiflow.kafka.state import StateFolder
 
 log = structlog.get_logger(__name__)
 
 _START_TIMEOUT_S = 60.0
 _PORT_ATTEMPTS = 3
+_POLL_S = 0.02
 
 
 class EmbeddedCluster:
@@ -109,7 +107,6 @@ class EmbeddedCluster:
             ]
             stack.callback(self._stop_brokers)
             self._start_on_free_ports()
-            self._state.save(self.bootstrap, self.pids)
             stack.pop_all()
         return self
 
@@ -134,9 +131,8 @@ class EmbeddedCluster:
         if self._brokers[index].alive:
             raise BrokerStartError(f"broker {index} is running already")
         self._brokers[index].start()
+        self._save()
         self._wait_until_ready([index])
-        if self._state is not None:
-            self._state.save(self.bootstrap, self.pids)
 
     def __enter__(self) -> Self:
         """Start it."""
@@ -151,13 +147,14 @@ class EmbeddedCluster:
     def _start_on_free_ports(self) -> None:
         for attempt in range(_PORT_ATTEMPTS):
             # A cluster started again keeps its address if it can, so that its clients find it.
-            if attempt or not self._nodes or not _are_free(self._nodes):
-                self._nodes = _free_nodes(self._count)
+            if attempt or not self._nodes or not are_free(self._nodes):
+                self._nodes = free_nodes(self._count)
             for broker, node in zip(self._brokers, self._nodes, strict=True):
                 broker.configure(node, self._nodes)
             self._format_new()
             for broker in self._brokers:
                 broker.start()
+            self._save()  # before anything can interrupt us, so that the next owner knows whom to wait for
             try:
                 self._wait_until_ready(range(self._count))
             except BrokerStartError:
@@ -168,6 +165,10 @@ class EmbeddedCluster:
                 log.warning("a port was taken before Kafka could have it; trying others")
                 continue
             return
+
+    def _save(self) -> None:
+        if self._state is not None:
+            self._state.save(self.bootstrap, self.pids)
 
     def _format_new(self) -> None:
         assert self._state is not None  # noqa: S101 - start() locked it
@@ -180,36 +181,42 @@ class EmbeddedCluster:
             broker.end_format(tool)
 
     def _wait_until_ready(self, indices: range | list[int]) -> None:
+        """Wait until each of these brokers knows all of them, which is when clients can use them."""
         expected = {self._nodes[i].node_id for i in indices}
-        starting = [self._brokers[i] for i in indices]
-        addresses = ",".join(f"{HOST}:{self._nodes[i].port}" for i in indices)
-
-        def check() -> None:
-            for broker in starting:
+        deadline = time.monotonic() + self._start_timeout_s
+        for i in indices:
+            broker = self._brokers[i]
+            while not known_brokers(HOST, self._nodes[i].port) >= expected:
                 if not broker.alive:
-                    raise BrokerStartError(
-                        f"the embedded Kafka broker ended while starting. {broker.log_file} ends:\n{broker.log_tail()}"
-                    )
-
-        async def ready() -> None:
-            for address in addresses.split(","):
-                await wait_until_reachable(address, self._start_timeout_s, check)
-            await wait_for_brokers(addresses, expected, self._start_timeout_s, check)
-
-        try:
-            _run(ready)
-        except ClusterUnreachableError as error:
-            raise BrokerStartError(
-                f"the embedded Kafka did not answer within {self._start_timeout_s:g} s ({error}). "
-                f"{starting[0].log_file} ends:\n{starting[0].log_tail()}"
-            ) from error
+                    what = "ended while starting"
+                elif time.monotonic() > deadline:
+                    what = f"did not come up within {self._start_timeout_s:g} s"
+                else:
+                    time.sleep(_POLL_S)
+                    continue
+                raise BrokerStartError(
+                    f"the embedded Kafka broker {what}. {broker.log_file} ends:\n{broker.log_tail()}"
+                )
 
     def _stop_brokers(self) -> None:
         # All at once: each needs the others' controllers to hand its partitions over.
         for broker in self._brokers:
             broker.request_stop()
+        if self._count > 1:
+            self._cut_last_election_short()
         for broker in self._brokers:
             broker.stop()
+
+    def _cut_last_election_short(self) -> None:
+        """End what is left once all topics are closed: the last controller would wait 5 s for votes nobody can give."""
+        deadline = time.monotonic() + GRACE_S
+        while any(broker.alive and not broker.closed_cleanly for broker in self._brokers):
+            if time.monotonic() > deadline:
+                return
+            time.sleep(_POLL_S)
+        for broker in self._brokers:
+            if broker.alive:
+                broker.kill()
 
     def _forget(self) -> None:
         self._state = None
@@ -219,9 +226,17 @@ class EmbeddedCluster:
 class HasKafka(Protocol):
     """The settings that choose a cluster."""
 
-    kafka: str
-    model_fields_set: set[str]
-    state_dir: Path
+    @property
+    def kafka(self) -> str:
+        """Bootstrap servers."""
+
+    @property
+    def state_dir(self) -> Path:
+        """Folder of the embedded broker."""
+
+    @property
+    def model_fields_set(self) -> set[str]:
+        """Names of the settings that were given and are not defaults."""
 
 
 @contextlib.contextmanager
@@ -232,73 +247,3 @@ def bootstrap_or_embedded(settings: HasKafka) -> Iterator[str]:
         return
     with EmbeddedCluster(settings.state_dir) as cluster:
         yield cluster.bootstrap
-
-
-def java_runtime(cache_dir: Path) -> JavaRuntime:
-    """Java and the class path, with the ahead-of-time cache, which is made on first use (about 8 s, once).
-
-    Raises:
-        JarsUnavailableError: Kafka's jars cannot be had.
-    """
-    runtime = JavaRuntime(kafka_jars(cache_dir))
-    aot_cache = aot_cache_path(cache_dir)
-    failed = aot_cache.with_suffix(".aot-failed")
-    if not aot_cache.exists() and not failed.exists():
-        with FileLock(cache_dir / "aot.lock"):
-            if not aot_cache.exists() and not failed.exists():
-                _make_aot_cache(runtime, aot_cache, failed)
-    return JavaRuntime(runtime.jars, aot_cache) if aot_cache.exists() else runtime
-
-
-def _make_aot_cache(runtime: JavaRuntime, aot_cache: Path, failed: Path) -> None:
-    """Let a throw-away broker start and stop while Java records what it loads.
-
-    It only makes starts faster, so a failure is written down and logged, and never tried again for these jars.
-    """
-    log.info("preparing Java's class cache for Kafka, once", file=str(aot_cache))
-    partial = aot_cache.with_suffix(".aot-partial")
-    with tempfile.TemporaryDirectory() as folder:
-        broker = Broker(runtime, Path(folder), Path(folder) / "kafka.log")
-        nodes = _free_nodes(1)
-        broker.configure(nodes[0], nodes)
-        broker.end_format(broker.begin_format("AAAAAAAAAAAAAAAAAAAAAA"))
-        broker.start((f"-XX:AOTCacheOutput={partial}",), grace_s=_START_TIMEOUT_S)
-        reason = ""
-        try:
-            _run(lambda: wait_until_reachable(f"{HOST}:{nodes[0].port}", _START_TIMEOUT_S))
-        except ClusterUnreachableError as error:
-            reason = str(error)
-        finally:
-            broker.stop()
-        if not reason and partial.exists():
-            partial.replace(aot_cache)
-            return
-        failed.write_text(f"{reason}\n{broker.log_tail()}\n", encoding="utf-8")
-    log.warning("Java's class cache could not be made; Kafka starts two seconds slower", reason=str(failed))
-
-
-def _free_nodes(count: int) -> tuple[Node, ...]:
-    with contextlib.ExitStack() as stack:
-        ports = []
-        for _ in range(2 * count):  # all held at once, so that they differ
-            probe = stack.enter_context(socket.socket())
-            probe.bind((HOST, 0))
-            ports.append(int(probe.getsockname()[1]))
-    return tuple(Node(i + 1, ports[2 * i], ports[2 * i + 1]) for i in range(count))
-
-
-def _are_free(nodes: tuple[Node, ...]) -> bool:
-    for port in (port for node in nodes for port in (node.port, node.controller_port)):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((HOST, port))
-            except OSError:
-                return False
-    return True
-
-
-def _run(make: Callable[[], object]) -> None:
-    """Run a coroutine to its end from synchronous code, whether or not this thread has a running loop."""
-    with concurrent.futures.ThreadPoolExecutor(1) as thread:
-        thread.submit(lambda: asyncio.run(make())).result()  # type: ignore[arg-type]

@@ -37,6 +37,9 @@ def main() -> int:
             stderr=subprocess.STDOUT,
             preexec_fn=_die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509 - single-threaded here
         )
+    # Ending the guard politely ends the broker too; only the owner's pipe does the waiting.
+    signal.signal(signal.SIGTERM, lambda *_: broker.terminate())
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.write(1, f"{broker.pid}\n".encode())
 
     def end_with_owner() -> None:
@@ -50,9 +53,6 @@ def main() -> int:
             with contextlib.suppress(BrokenPipeError):  # the owner may be gone
                 os.write(1, b"killed\n")
 
-    # Ending the guard politely ends the broker too; only the owner's pipe does the waiting.
-    signal.signal(signal.SIGTERM, lambda *_: broker.terminate())
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=end_with_owner, daemon=True).start()
     return broker.wait()
 

@@ -10,10 +10,7 @@ import hashlib
 import json
 import os
 import shutil
-import sys
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -23,6 +20,7 @@ from tempfile import TemporaryDirectory
 from filelock import FileLock, Timeout
 
 from csiflow.kafka.errors import JarsUnavailableError
+from csiflow.kafka.progress import download_bar
 
 KAFKA_VERSION = "4.1.0"
 _ENDPOINT = f"org.apache.kafka:kafka_2.13:{KAFKA_VERSION}"
@@ -30,11 +28,8 @@ _LOGGING = ("org.apache.logging.log4j", "log4j-slf4j-impl", "2.24.3")
 """Kafka's own distribution adds this binding of slf4j; without it the broker logs nothing."""
 _PARALLEL_DOWNLOADS = 6
 _ATTEMPTS = 3
-_HTTP_TIMEOUT_S = 20
+_HTTP_TIMEOUT_S = 10
 _LOCK_TIMEOUT_S = 600.0
-
-Advance = Callable[[int], None]
-"""Called with the bytes of every jar that is in place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +82,9 @@ def kafka_jars(cache_dir: Path | None = None, repository: str | None = None) -> 
         JarsUnavailableError: a jar cannot be had, or the cache folder cannot be written.
     """
     folder = cache_dir or default_cache_dir()
-    if _is_complete(folder):
-        return _paths(folder)
     try:
+        if _is_complete(folder):
+            return _paths(folder)
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder / "fetch.lock", timeout=_LOCK_TIMEOUT_S):
             if not _is_complete(folder):
@@ -155,12 +150,18 @@ def _fetch_missing(folder: Path, repository: str | None) -> None:
     jars = folder / "jars"
     jars.mkdir(exist_ok=True)
     missing = [jar for jar in pinned_jars() if not _is_valid(jars / jar.file_name, jar)]
+    total = sum(jar.size for jar in missing)
+    title = f"fetching Apache Kafka {KAFKA_VERSION}, once: {len(missing)} jars, {total / 1e6:.0f} MB, into {folder}"
     # jgo writes in place, so it works in a folder of its own; a jar is moved to the cache once its hash is right.
-    with TemporaryDirectory(prefix=".partial-", dir=folder) as staging, _progress(missing, folder) as advance:
+    with TemporaryDirectory(prefix=".partial-", dir=folder) as staging, download_bar(title, total) as advance:
         fetcher = _Fetcher(Path(staging), jars, repository)
         with ThreadPoolExecutor(_PARALLEL_DOWNLOADS) as pool:
-            for jar in pool.map(fetcher.fetch, missing):
-                advance(jar.size)
+            try:
+                for done in as_completed([pool.submit(fetcher.fetch, jar) for jar in missing]):
+                    advance(done.result().size)
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)  # one that fails is enough to know
+                raise
     for stale in folder.glob("*.aot*"):  # made for the jars that were there before
         stale.unlink()
     manifest = {"kafka": KAFKA_VERSION, "pins": _pins_digest(), "jars": [jar.file_name for jar in pinned_jars()]}
@@ -220,21 +221,3 @@ class _Fetcher:
             f"attempts: {reason}. Check the network (or proxy), set CSIFLOW_MAVEN_REPOSITORY to a Maven mirror that "
             "can be reached, or set CSIFLOW_KAFKA=HOST:PORT to use a Kafka that runs already"
         )
-
-
-@contextmanager
-def _progress(missing: list[Jar], folder: Path) -> Iterator[Advance]:
-    """Show the download on stderr: a bar on a terminal, one line elsewhere."""
-    total = sum(jar.size for jar in missing)
-    title = f"fetching Apache Kafka {KAFKA_VERSION} ({len(missing)} jars, {total / 1e6:.0f} MB)"
-    if not sys.stderr.isatty():
-        print(f"csiflow: {title} into {folder}, once", file=sys.stderr)  # noqa: T201 - what the operator waits for
-        yield lambda _: None
-        return
-    from rich.console import Console  # noqa: PLC0415
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn  # noqa: PLC0415
-
-    columns = (TextColumn("csiflow: {task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task(title, total=total)
-        yield lambda size: bar.advance(task, size)

@@ -15,6 +15,8 @@ _FLAGS = (
     "-XX:TieredStopAtLevel=1",
     "-Xlog:aot*=error",
     "-Djava.awt.headless=true",
+    # Kafka unmaps its index files with it; Java 25 would warn about that in the log.
+    "--sun-misc-unsafe-memory-access=allow",
 )
 """Made for a small machine shared with the services: one collector thread, and no compiler threads competing for the
 cores. The flags are part of the ahead-of-time cache's identity."""

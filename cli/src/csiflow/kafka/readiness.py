@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import io
+import socket
+import struct
 import time
-from collections.abc import Callable
-
-from aiokafka.client import AIOKafkaClient
-from aiokafka.errors import KafkaConnectionError
 
 from csiflow.kafka.errors import ClusterUnreachableError
 
@@ -31,13 +30,12 @@ def addresses(bootstrap: str) -> list[tuple[str, int]]:
     return result
 
 
-async def wait_until_reachable(bootstrap: str, timeout_s: float, check: Callable[[], None] = lambda: None) -> None:
+async def wait_until_reachable(bootstrap: str, timeout_s: float) -> None:
     """Wait until a bootstrap server accepts connections.
 
     Args:
         bootstrap: ``HOST:PORT[,HOST:PORT...]``.
         timeout_s: how long to wait at most.
-        check: called between attempts; may raise to give up early.
 
     Raises:
         ClusterUnreachableError: none did within ``timeout_s`` seconds.
@@ -55,7 +53,6 @@ async def wait_until_reachable(bootstrap: str, timeout_s: float, check: Callable
                 continue
             writer.close()
             return
-        check()
         if time.monotonic() > deadline:
             raise ClusterUnreachableError(
                 f"no Kafka broker answers at {bootstrap} within {timeout_s:g} s ({'; '.join(reasons)}). "
@@ -64,29 +61,25 @@ async def wait_until_reachable(bootstrap: str, timeout_s: float, check: Callable
         await asyncio.sleep(_POLL_S)
 
 
-async def wait_for_brokers(
-    bootstrap: str, node_ids: set[int], timeout_s: float, check: Callable[[], None] = lambda: None
-) -> None:
-    """Wait until the cluster's metadata lists all of ``node_ids``, which is when clients can use them.
+def known_brokers(host: str, port: int, timeout_s: float = 2.0) -> set[int]:
+    """Ask one broker which brokers the cluster has; the set is empty while it does not answer.
 
-    Raises:
-        ClusterUnreachableError: it did not within ``timeout_s`` seconds.
+    One Metadata request, version 1, for no topics: https://kafka.apache.org/protocol#The_Messages_Metadata.
     """
-    deadline = time.monotonic() + timeout_s
-    seen: set[int] = set()
-    while not seen >= node_ids:
-        check()
-        if time.monotonic() > deadline:
-            raise ClusterUnreachableError(
-                f"the Kafka cluster at {bootstrap} has the brokers {sorted(seen)}, not {sorted(node_ids)}"
-            )
-        client = AIOKafkaClient(bootstrap_servers=bootstrap, metadata_max_age_ms=3_600_000)
-        try:
-            await client.bootstrap()
-            seen = {broker.nodeId for broker in client.cluster.brokers()}
-        except KafkaConnectionError:
-            seen = set()
-        finally:
-            await client.close()
-        if not seen >= node_ids:
-            await asyncio.sleep(_POLL_S)
+    client_id = b"csiflow"
+    request = struct.pack(f">hhih{len(client_id)}si", 3, 1, 0, len(client_id), client_id, 0)
+    try:
+        with socket.create_connection((host, port), timeout_s) as connection, connection.makefile("rb") as stream:
+            connection.sendall(struct.pack(">i", len(request)) + request)
+            answer = io.BytesIO(stream.read(*struct.unpack(">i", stream.read(4))))
+            _correlation, count = struct.unpack(">ii", answer.read(8))
+            brokers = set()
+            for _ in range(count):
+                node_id, host_length = struct.unpack(">ih", answer.read(6))
+                answer.seek(host_length + 4, io.SEEK_CUR)  # name and port
+                (rack_length,) = struct.unpack(">h", answer.read(2))
+                answer.seek(max(0, rack_length), io.SEEK_CUR)
+                brokers.add(node_id)
+            return brokers
+    except (OSError, struct.error):  # not listening yet, or closed in the middle of an answer
+        return set()

@@ -28,9 +28,12 @@ class Process(msgspec.Struct, frozen=True):
     """Unix seconds."""
 
     @classmethod
-    def of(cls, pid: int) -> Process:
-        """The running process with this number."""
-        return cls(pid, psutil.Process(pid).create_time())
+    def of(cls, pid: int) -> Process | None:
+        """The running process with this number; ``None`` when there is none any more."""
+        try:
+            return cls(pid, psutil.Process(pid).create_time())
+        except psutil.NoSuchProcess:
+            return None
 
     @property
     def running(self) -> bool:
@@ -60,8 +63,8 @@ class StateFolder:
     def __init__(self, path: Path, brokers: int) -> None:
         self.path = path
         self._brokers = brokers
-        # The operating system frees the lock with its owner, so a crash leaves none behind.
-        self._lock = FileLock(path / "kafka.lock", timeout=0)
+        # The operating system frees the lock with its owner, so a crash leaves none behind; a second covers its dying.
+        self._lock = FileLock(path / "kafka.lock", timeout=1.0)
         self.record = ClusterRecord("", brokers)
 
     def __enter__(self) -> Self:
@@ -101,7 +104,7 @@ class StateFolder:
         """Write down who uses the folder, for error messages and for :meth:`__enter__` after a crash."""
         self.record.owner = os.getpid()
         self.record.bootstrap = bootstrap
-        self.record.processes = [Process.of(pid) for pid in pids]
+        self.record.processes = [process for pid in pids if (process := Process.of(pid)) is not None]
         partial = self._file.with_suffix(".partial")
         partial.write_bytes(msgspec.json.format(msgspec.json.encode(self.record), indent=1))
         partial.replace(self._file)

@@ -81,10 +81,8 @@ async def create_topics(
         present = await _describe(admin)
         missing = [topic for topic in topics if topic.name not in present]
         created = await _create(admin, missing, replication, timeout_s) if missing else ()
-        if created:
-            new = [topic for topic in missing if topic.name in created]
-            await _wait_until_writable(admin, bootstrap, new, timeout_s)
-        # What another process made meanwhile is compared too.
+        if missing:  # also what another process has just made
+            await _wait_until_writable(admin, bootstrap, {topic.name for topic in missing}, timeout_s)
         return await _compare(admin, bootstrap, topics, replication, created)
 
 
@@ -144,18 +142,18 @@ async def _create(admin: Any, topics: Iterable[TopicSpec], replication: int, tim
     return tuple(created)
 
 
-async def _wait_until_writable(admin: Any, bootstrap: str, topics: Sequence[TopicSpec], timeout_s: float) -> None:
+async def _wait_until_writable(admin: Any, bootstrap: str, names: set[str], timeout_s: float) -> None:
     """Wait until every topic is known and the leader of every partition serves it, which comes a little later."""
-    names = {topic.name for topic in topics}
-    partitions = [TopicPartition(topic.name, number) for topic in topics for number in range(topic.partitions)]
     # The default back-off of 0.1 s would be paid once for every topic.
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, retry_backoff_ms=5)
     try:
         async with asyncio.timeout(timeout_s):
-            while not names <= set(await _describe(admin)):
+            while not names <= set(present := await _describe(admin)):
                 await asyncio.sleep(_POLL_S)
             await consumer.start()
-            await consumer.end_offsets(partitions)
+            await consumer.end_offsets(
+                [TopicPartition(name, part["partition"]) for name in names for part in present[name]]
+            )
     except (KafkaError, TimeoutError) as error:
         raise TopicCreationError(
             f"the topics {', '.join(sorted(names))} were created but cannot be written to after {timeout_s:g} s "
