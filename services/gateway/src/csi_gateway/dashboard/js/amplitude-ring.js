@@ -15,10 +15,10 @@ export class AmplitudeRing {
     this.newestMs = 0;
   }
 
-  /** Puts a frame into its column; the newest frame of a column wins. A frame older than the span is left out. */
+  /** Puts a frame into its column, in the place of one that came before it. A frame from before the span is left out. */
   add(ms, amplitude) {
-    if (ms < this.newestMs - SPAN_MS) return;
     const column = columnAt(ms);
+    if (column <= columnAt(this.newestMs) - COLUMNS) return;
     const slot = column % COLUMNS;
     this.values.set(amplitude, slot * this.carriers);
     this.held[slot] = column;

@@ -1,7 +1,7 @@
 // A colour map that is perceptually uniform by construction: lightness rises in equal steps of OKLab.
 
-/** OKLCH (lightness 0-1, chroma, hue in degrees) to sRGB bytes. Ottosson, "A perceptual color space", 2020. */
-export function oklchToSrgb(lightness, chroma, hue) {
+/** OKLCH (lightness 0-1, chroma, hue in degrees) to linear sRGB. Ottosson, "A perceptual color space", 2020. */
+function oklchToLinear(lightness, chroma, hue) {
   const a = chroma * Math.cos((hue * Math.PI) / 180);
   const b = chroma * Math.sin((hue * Math.PI) / 180);
   const l = (lightness + 0.3963377774 * a + 0.2158037573 * b) ** 3;
@@ -11,10 +11,14 @@ export function oklchToSrgb(lightness, chroma, hue) {
     4.0767416621 * l - 3.3077115913 * m + 0.2309699292 * s,
     -1.2684380046 * l + 2.6097574011 * m - 0.3413193965 * s,
     -0.0041960863 * l - 0.7034186147 * m + 1.707614701 * s,
-  ].map((linear) => {
-    const clipped = Math.min(1, Math.max(0, linear));
-    return Math.round(255 * (clipped <= 0.0031308 ? 12.92 * clipped : 1.055 * clipped ** (1 / 2.4) - 0.055));
-  });
+  ];
+}
+
+/** sRGB bytes of an OKLCH colour; one that no screen shows loses chroma, never lightness. */
+function oklchToSrgb(lightness, chroma, hue) {
+  let linear = oklchToLinear(lightness, chroma, hue);
+  for (let less = chroma; linear.some((part) => part < 0 || part > 1); linear = oklchToLinear(lightness, less, hue)) less *= 0.99;
+  return linear.map((part) => Math.round(255 * (part <= 0.0031308 ? 12.92 * part : 1.055 * part ** (1 / 2.4) - 0.055)));
 }
 
 /** 256 colours as canvas pixels (little-endian RGBA), dark violet over teal to pale yellow. */

@@ -33,7 +33,7 @@ export class Gauge {
     };
     if (value !== null) gauge.threshold = { value, thickness: 1, line: { color: colours.ink, width: 4 } };
     const trace = { type: "indicator", mode: "gauge", value: value ?? low, gauge, domain: { x: [0, 1], y: [0, 1] } };
-    const layout = { margin: { t: 16, r: 26, b: 4, l: 26 }, paper_bgcolor: "rgba(0,0,0,0)", font: colours.font, height: 116 };
+    const layout = { margin: { t: 18, r: 36, b: 6, l: 36 }, paper_bgcolor: "rgba(0,0,0,0)", font: colours.font, height: 116 };
     await Plotly.react(this.element, [trace], layout, CONFIG);
   }
 }

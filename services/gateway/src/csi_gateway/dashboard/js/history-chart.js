@@ -27,7 +27,7 @@ export class HistoryChart {
       plot_bgcolor: "rgba(0,0,0,0)",
       font: colours.font,
       showlegend: false,
-      xaxis: { ...axis, range: [-seconds, 0], tickvals: [-60, -45, -30, -15, 0], ticktext: ["−60 s", "−45 s", "−30 s", "−15 s", "now"], zeroline: false, anchor: "y2" },
+      xaxis: { ...axis, range: [-seconds, 0], tickvals: [-60, -45, -30, -15, 0], ticktext: ["−60 s", "−45 s", "−30 s", "−15 s", "now"], zeroline: false, anchor: "y2", ticks: "outside", ticklen: 6, tickcolor: "rgba(0,0,0,0)" },
       yaxis: { ...axis, domain: [0.55, 1], title: title("Lyapunov"), zeroline: true },
       yaxis2: { ...axis, domain: [0, 0.45], title: title("dimension"), rangemode: "tozero", zeroline: false },
     };

@@ -20,14 +20,15 @@ export class LinkView {
 
   /** A change of state; called once for each. */
   show(link) {
-    this.word.dataset.state = link.state;
-    say(this.word, WORDS[link.state]);
+    if (link.state === "waiting") this.lostAt ??= Date.now();
+    if (link.state === "connected") this.lostAt = null;
     document.body.dataset.link = link.state;
+    const word = link.state === "connecting" && this.lostAt !== null ? "waiting" : link.state; // an attempt is no change
+    this.word.dataset.state = word;
+    say(this.word, WORDS[word]);
     if (link.state === "connected") {
-      this.lostAt = null;
       this.banner.hidden = true;
     } else if (link.state === "waiting") {
-      this.lostAt ??= Date.now();
       say(this.message, `Disconnected: ${link.reason}. What is shown is the last that was known.`);
       this.banner.hidden = false;
     } else if (link.state === "unauthorised") {

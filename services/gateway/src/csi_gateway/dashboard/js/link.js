@@ -40,11 +40,11 @@ export class Link {
     try {
       const nodes = await get("api/v1/nodes");
       const events = await get("api/v1/events");
-      const signatures = await get("api/v1/signatures");
+      const signatures = await signatureLibrary();
       if (generation !== this.generation) return;
       this.on.nodes(nodes.body, nodes.tookMs);
       this.on.events(events.body);
-      this.on.signatures(signatures.body);
+      this.on.signatures(signatures);
       await Promise.all(wantedChannels(nodes.body).map(({ name, path, query }) => this.open(name, path, query, generation)));
       if (this.watched !== null) await this.openAmplitude(generation);
     } catch (error) {
@@ -126,6 +126,16 @@ export class Link {
     this.state = state;
     this.reason = reason;
     this.on.state(this);
+  }
+}
+
+/** The page can do without the library's labels and thresholds, so why it has none is shown where they would be. */
+async function signatureLibrary() {
+  try {
+    return { reason: "", ...(await get("api/v1/signatures")).body };
+  } catch (error) {
+    if (error instanceof RefusedError && error.status === 404) return { reason: error.message, signatures: [], broken: [] };
+    throw error;
   }
 }
 

@@ -7,14 +7,15 @@ export class MatchesView {
     this.list = byId("matches");
     this.notApplicable = byId("not-applicable");
     this.signatures = new Map();
-    this.broken = [];
+    this.complaints = [];
     this.rows = [];
   }
 
-  /** Labels and promotion thresholds, as the gateway lists them, and the files it could not read. */
-  takeSignatures({ signatures, broken }) {
+  /** Labels and promotion thresholds, as the gateway lists them, the files it could not read, or why it lists none. */
+  takeSignatures({ signatures, broken, reason }) {
     this.signatures = new Map(signatures.map((signature) => [signature.id, signature]));
-    this.broken = broken;
+    this.complaints = broken.map(({ file, error }) => `${file} cannot be read: ${error}.`);
+    if (reason) this.complaints.push(`${reason}.`);
   }
 
   paint(snapshot) {
@@ -24,7 +25,7 @@ export class MatchesView {
     matches.forEach((match, place) => this.paintRow(this.rows[place], match));
     const absent = snapshot.not_applicable ?? [];
     const notes = absent.map(({ signature_id: id, reason }) => `${this.signatures.get(id)?.label ?? id} does not apply: ${reason}.`);
-    notes.push(...this.broken.map(({ file, error }) => `${file} cannot be read: ${error}.`));
+    notes.push(...this.complaints);
     if (matches.length === 0 && notes.length === 0) notes.push(snapshot.calibrating ? "No scores while calibrating." : "No signature is scored.");
     sayOrHide(this.notApplicable, notes.join(" "));
   }

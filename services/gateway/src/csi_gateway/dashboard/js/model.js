@@ -72,7 +72,7 @@ export class Model {
       const node = this.node(told.node_id);
       node.heard(told.last_seen_ns, told.provenance, told.source);
       node.stale = told.stale;
-      for (const { stream: label, last_seen_ns: ns } of told.streams) node.stream(label).seen(ns);
+      for (const { stream: label, last_seen_ns: ns } of told.stream_states) node.stream(label).seen(ns);
     }
   }
 }

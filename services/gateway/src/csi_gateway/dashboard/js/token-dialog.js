@@ -3,6 +3,9 @@
 import { byId, say } from "./dom.js";
 import { keepToken } from "./token.js";
 
+/** The token in what was pasted, which may be the dashboard's whole address. */
+const tokenIn = (pasted) => /#token=([^&\s]+)/.exec(pasted)?.[1] ?? pasted.trim();
+
 export class TokenDialog {
   /** `given` is called once a token has been entered. */
   constructor(given) {
@@ -11,7 +14,7 @@ export class TokenDialog {
     this.reason = byId("token-reason");
     this.dialog.addEventListener("cancel", (event) => event.preventDefault());
     byId("token-form").addEventListener("submit", () => {
-      keepToken(this.field.value.trim());
+      keepToken(tokenIn(this.field.value));
       this.field.value = "";
       given();
     });
