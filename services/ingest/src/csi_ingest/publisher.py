@@ -216,7 +216,7 @@ class Publisher:
         future.add_done_callback(partial(self._answered, self._generation, lane))
 
     def _answered(self, generation: int, lane: Lane, future: asyncio.Future[object]) -> None:
-        error = asyncio.CancelledError() if future.cancelled() else future.exception()
+        error = KafkaError("the batch was cancelled") if future.cancelled() else future.exception()
         if generation != self._generation:
             return
         del self._in_flight[lane]

@@ -25,6 +25,8 @@ BURST = 32
 QUEUE_LIMIT_BYTES = 96 * 1024
 """Kernel memory that datagrams may take in the receiver's queue before the sender waits: under half of Linux's smallest
 usual receive buffer (208 KiB), a small datagram taking 0.8 KiB."""
+PATIENCE_SECONDS = 30.0
+"""How long a receiver may leave its queue that long."""
 
 _LOOK_AGAIN_SECONDS = 0.0005
 _UNCONNECTED = "07"
@@ -108,7 +110,13 @@ class UdpSender:
             await asyncio.sleep(max(0.0, due - self._loop.time()))
         else:
             await asyncio.sleep(0)
+            give_up = self._loop.time() + PATIENCE_SECONDS
             while self._queue.bytes_waiting() > QUEUE_LIMIT_BYTES:
+                if self._loop.time() > give_up:
+                    raise SendError(
+                        f"the receiver on {self.address} has not read for {PATIENCE_SECONDS:g} s "
+                        f"(after {self.sent} datagrams); is ingest hung, or its Kafka too slow?"
+                    )
                 await asyncio.sleep(_LOOK_AGAIN_SECONDS)
         self._since_look = 0
         self._credit_from = self._loop.time()

@@ -62,7 +62,7 @@ def read_npz(path: Path, *, node: int, frequency_mhz: int) -> Recording:
 
 def _load(path: Path) -> dict[str, NDArray[Any]]:
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as archive:
             wanted = {"t_ns", "iq", "amplitude", "rssi_dbm"} & set(archive.files)
             return {name: archive[name] for name in wanted}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zipfile.LargeZipFile) as error:

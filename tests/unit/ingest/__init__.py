@@ -1,0 +1,1 @@
+"""Tests of csi_ingest, and the capture writer they share."""
