@@ -12,8 +12,8 @@ from csi_events.quiet import CALIBRATION_FRAMES, CALIBRATION_MAX_FRAMES, CALIBRA
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-QUIETER = -0.7
-"""Score below which a window has half the energy of the quiet: whatever was learnt was not the quiet."""
+QUIETER = -1.1
+"""Score below which a window has a third of the energy of the quiet: whatever was learnt was not the quiet."""
 BLOCK_NS = 60_000_000_000
 """Time over which one low quantile of the scores is taken."""
 BLOCK_WINDOWS = 20

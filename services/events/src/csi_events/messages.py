@@ -56,7 +56,7 @@ def sensing_update(
         vital = VitalSigns(round(estimate.bpm, 2), round(estimate.confidence, 3))
     newest_ns = max(window.t_ns)
     return SensingUpdate(
-        timestamp=newest_ns * 1e-9,
+        timestamp=newest_ns / 1e9,
         source=about.source,
         tick=result.tick,
         nodes=[

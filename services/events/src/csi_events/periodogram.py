@@ -125,10 +125,9 @@ def strongest_line(t_s: NDArray[np.float64], x: NDArray[np.float64], low_hz: flo
     best, column = np.unravel_index(int(np.where(peak, z, 0.0).argmax()), z.shape)
     c = int(column)
     i = _fundamental(z[:, c], np.flatnonzero(peak[:, c]), grid, int(best), 1.2 / span)
-    below, here, above = z[i - 1, c], z[i, c], z[i + 1, c]
-    frequency = float(grid[i] + 0.5 * step * (below - above) / (below - 2 * here + above))
+    frequency = _peak_frequency(grid, power[:, c], i)
     coherence, weakest = _steadiness(t, y[:, c], frequency)
-    return Line(frequency, float(here), coherence, weakest, _burst(t, y))
+    return Line(frequency, float(z[i, c]), coherence, weakest, _burst(t, y))
 
 
 def _background_at(
@@ -157,6 +156,16 @@ def _fundamental(
         if abs(2 * grid[i] - grid[best]) < tolerance_hz and z[i] > max(12.0, 0.15 * z[best]):
             return int(i)
     return best
+
+
+def _peak_frequency(grid: NDArray[np.float64], power: NDArray[np.float64], i: int) -> float:
+    """Frequency of the power's own maximum next to ``i``: over a sloping background z peaks a little beside it."""
+    near = np.arange(max(i - 2, 1), min(i + 3, len(grid) - 1))
+    i = int(near[power[near].argmax()])
+    below, here, above = power[i - 1 : i + 2]
+    bend = below - 2 * here + above
+    shift = 0.5 * (below - above) / bend if bend < 0 else 0.0
+    return float(grid[i] + (grid[1] - grid[0]) * min(max(shift, -1.0), 1.0))
 
 
 def _steadiness(t: NDArray[np.float64], y: NDArray[np.float64], frequency_hz: float) -> tuple[float, float]:

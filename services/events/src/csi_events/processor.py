@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 import msgspec
 import numpy as np
 import structlog
-from csi_runtime.metrics import EVENTS_EMITTED, EVENTS_FORGOTTEN, EVENTS_WINDOWS, STREAM_SKIPPED
+from csi_runtime.metrics import EVENTS_EMITTED, EVENTS_FORGOTTEN, EVENTS_WINDOWS
 from csi_schemas.common import Origin, channel_of
-from csi_schemas.frame import CsiFrame
 from csi_schemas.iq import iq_view
 from csi_schemas.topics import EVENTS, LATEST, SENSING
 from csi_streaming import Output
+from csi_streaming.frames import FrameDecoder
 
 from csi_events.messages import Source, sensing_update, window_events
 from csi_events.normalise import window_amplitude
@@ -23,6 +23,7 @@ from csi_events.stream import Stream
 from csi_events.windows import ClosedWindow, WindowBuffer, WindowRule
 
 if TYPE_CHECKING:
+    from csi_schemas.frame import CsiFrame
     from csi_streaming import Batch
 
     from csi_events.settings import EventsSettings
@@ -34,10 +35,6 @@ Key = tuple[str, int, int, int | None, str]
 
 _channel_of = lru_cache(maxsize=1024)(channel_of)
 _encode = msgspec.json.Encoder().encode
-
-
-class UnknownFrameError(ValueError):
-    """A record of the frame topic that is not a usable CSI frame."""
 
 
 @dataclass(slots=True)
@@ -88,7 +85,7 @@ class EventsProcessor:
         self._hold_ns = int(settings.presence_hold_s * 1e9)
         self._latest_ns = int(settings.latest_interval_s * 1e9)
         self._topic = ""
-        self._decoder = msgspec.json.Decoder(CsiFrame)
+        self._decoder = FrameDecoder("events")
         self._caught_up = True
 
     def process(self, batch: Batch) -> list[Output]:
@@ -100,13 +97,8 @@ class EventsProcessor:
             self._caught_up = False
         elif not self._caught_up:
             outputs += self._catch_up()
-        decode, entries = self._decode, self.entries
-        for record in batch.records:
-            try:
-                frame = decode(record.value)
-            except (msgspec.DecodeError, UnknownFrameError) as error:
-                self._skip(record.offset, record.value, error)
-                continue
+        entries = self.entries
+        for record, frame in self._decoder.decode(batch):
             key = (
                 frame.node_id,
                 frame.n_antennas,
@@ -142,14 +134,6 @@ class EventsProcessor:
             if silent_ns >= self._idle_ns:
                 outputs += self._forget(key, "idle")
         return outputs
-
-    def _decode(self, value: bytes) -> CsiFrame:
-        frame = self._decoder.decode(value)
-        if len(frame.iq) != 2 * frame.n_antennas * frame.n_subcarriers:
-            raise UnknownFrameError(
-                f"{len(frame.iq)} bytes of I/Q for {frame.n_antennas} x {frame.n_subcarriers} sub-carriers"
-            )
-        return frame
 
     def _new_entry(self, frame: CsiFrame) -> Entry:
         stream = frame.stream
@@ -228,14 +212,3 @@ class EventsProcessor:
         for event in window_events(entry.about, entry.stream.end(), entry.newest_ns, origin):
             EVENTS_EMITTED.labels(type(event).__name__).inc()
             yield Output(EVENTS.name, entry.key, _encode(event))
-
-    def _skip(self, offset: int, value: bytes | None, error: Exception) -> None:
-        STREAM_SKIPPED.labels("events").inc()
-        log.warning(
-            "a frame record was skipped",
-            topic=self._topic,
-            partition=self._partition,
-            offset=offset,
-            size=len(value or b""),
-            reason=str(error),
-        )

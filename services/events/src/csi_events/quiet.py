@@ -19,8 +19,6 @@ CALIBRATION_FRAMES = 40
 """Fewest frames of a calibration stretch; a slow stream takes longer."""
 CALIBRATION_MAX_FRAMES = 1024
 """A fast stream calibrates on this many frames, though they last less than ``CALIBRATION_S``."""
-TWO_FOLD_FRAMES = 80
-"""From this many frames on, half of a level is estimated with a noise scale from the other half of the stretch."""
 
 
 @dataclass(slots=True)
@@ -80,19 +78,5 @@ def calibrate(amplitude: NDArray[np.float32], t_s: NDArray[np.float64]) -> Quiet
 
 
 def quiet_level(x: NDArray[np.float32], noise: NDArray[np.float64], widths: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Median log energy per scale of a quiet stretch ``x`` (frames, columns).
-
-    A noise scale fitted on the very frames it judges makes their energy look smaller than the next frames' will be.
-    So half of the level comes from two folds, each judged with the other's scale, where the stretch is long enough.
-    """
-    level = np.nanmedian(haar_log_energy(x / noise, widths, 2 * int(widths[0]) - 1), axis=1)
-    long_enough = (len(x) >= TWO_FOLD_FRAMES) & (len(x) >= 6 * widths)
-    if long_enough.any():
-        half = len(x) // 2
-        subset = widths[long_enough]
-        folds = [
-            np.nanmedian(haar_log_energy(test / noise_scale(train), subset, 2 * int(subset[0]) - 1), axis=1)
-            for train, test in ((x[:half], x[half:]), (x[half:], x[:half]))
-        ]
-        level[long_enough] = 0.5 * level[long_enough] + 0.25 * (folds[0] + folds[1])
-    return np.asarray(level)
+    """Median log energy per scale of a quiet stretch ``x`` (frames, columns)."""
+    return np.asarray(np.nanmedian(haar_log_energy(x / noise, widths, 2 * int(widths[0]) - 1), axis=1))
