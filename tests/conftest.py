@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from csiflow.kafka.embedded import EmbeddedCluster
-from csiflow.kafka.readiness import wait_until_reachable
-from support.containers import kafka_container, why_no_container
 from support.kafka import empty_topics
 
 _ROOT = Path(__file__).parent.parent
@@ -22,20 +19,26 @@ def kafka(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     """Bootstrap servers of a real cluster.
 
     CSIFLOW_KAFKA if set, else a container where a Docker engine answers and has or gets the image, else the embedded
-    broker. The test summary says which it was, and why.
+    broker; CSIFLOW_TEST_KAFKA=testcontainers or =embedded insists on one. The test summary says which it was, and why.
     """
+    from support.containers import IMAGE, kafka_container, why_no_container  # noqa: PLC0415 - slow to load
+
     stash = request.config.stash
-    if configured := os.environ.get("CSIFLOW_KAFKA"):
+    wanted = os.environ.get("CSIFLOW_TEST_KAFKA", "")
+    if wanted not in ("", "testcontainers", "embedded"):
+        pytest.fail(f"CSIFLOW_TEST_KAFKA is {wanted!r}; it takes testcontainers or embedded")
+    if not wanted and (configured := os.environ.get("CSIFLOW_KAFKA")):
         stash[_broker] = f"{configured} (CSIFLOW_KAFKA)"
         yield configured
         return
-    reason = why_no_container()
+    reason = "CSIFLOW_TEST_KAFKA=embedded" if wanted == "embedded" else why_no_container()
     if reason is None:
         with kafka_container() as bootstrap:
-            asyncio.run(wait_until_reachable(bootstrap, 60.0))
-            stash[_broker] = f"{bootstrap} in a container"
+            stash[_broker] = f"{bootstrap} in a container of {IMAGE}"
             yield bootstrap
         return
+    if wanted == "testcontainers":
+        pytest.fail(f"CSIFLOW_TEST_KAFKA=testcontainers, but {reason}")
     with EmbeddedCluster(tmp_path_factory.mktemp("kafka")) as cluster:
         stash[_broker] = f"{cluster.bootstrap}, the embedded broker ({reason})"
         yield cluster.bootstrap

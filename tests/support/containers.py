@@ -2,36 +2,43 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from support.waiting import free_port
+import docker
+from csiflow.kafka.readiness import known_brokers
+from docker.errors import DockerException, ImageNotFound
+from testcontainers.core.config import testcontainers_config
+from testcontainers.core.container import DockerContainer
 
+from support.waiting import free_port, wait_for
+
+_START_S = 60.0
 IMAGE = os.environ.get("CSIFLOW_TEST_KAFKA_IMAGE", "apache/kafka:4.1.0")
 
 
 def why_no_container() -> str | None:
     """Return why the Kafka image cannot be run here, or ``None`` when it can."""
-    import docker  # noqa: PLC0415 - only where it is tried
-    from docker.errors import DockerException, ImageNotFound  # noqa: PLC0415
-
     if not os.environ.get("DOCKER_HOST") and not Path("/var/run/docker.sock").exists():
         return "no Docker engine: DOCKER_HOST is not set and there is no /var/run/docker.sock"
     try:
-        client = docker.from_env(timeout=60)
+        return _why_no_image(IMAGE)
     except DockerException as error:
         return f"no Docker engine answers: {error}"
+
+
+def _why_no_image(name: str) -> str | None:
+    client = docker.from_env(timeout=60)
     try:
-        client.images.get(IMAGE)
+        client.images.get(name)
     except ImageNotFound:
         try:
-            client.images.pull(IMAGE)
+            client.images.pull(name)
         except DockerException as error:
-            return f"the image {IMAGE} is not here and cannot be pulled: {error}"
-    except DockerException as error:
-        return f"no Docker engine answers: {error}"
+            return f"the image {name} is not here and cannot be pulled: {error}"
     finally:
         client.close()
     return None
@@ -44,8 +51,9 @@ def kafka_container() -> Iterator[str]:
     The image is configured by ``KAFKA_*`` variables, as apache/kafka is. The host's port has to be known before the
     start, because a broker tells its clients where it is.
     """
-    from testcontainers.core.container import DockerContainer  # noqa: PLC0415
-
+    if _why_no_image(testcontainers_config.ryuk_image):
+        # testcontainers' reaper would remove the container should this process be killed; it is an image itself.
+        testcontainers_config.ryuk_disabled = True
     port = free_port()
     environment = {
         "KAFKA_NODE_ID": "1",
@@ -66,4 +74,15 @@ def kafka_container() -> Iterator[str]:
     for name, value in environment.items():
         container = container.with_env(name, value)
     with container:
-        yield f"127.0.0.1:{port}"
+        bootstrap = f"127.0.0.1:{port}"
+        try:
+            asyncio.run(_wait_until_it_answers(port))
+        except AssertionError as error:
+            out, err = container.get_logs()
+            raise AssertionError(f"{error}\n{(out + err).decode(errors='replace')[-4000:]}") from error
+        yield bootstrap
+
+
+async def _wait_until_it_answers(port: int) -> None:
+    # Docker's proxy accepts connections long before the broker does.
+    await wait_for(lambda: known_brokers("127.0.0.1", port), _START_S, f"Kafka answers in a container of {IMAGE}")
