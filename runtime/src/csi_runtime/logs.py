@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import time
 from typing import TYPE_CHECKING
 
 import orjson
@@ -11,6 +12,35 @@ import structlog
 
 if TYPE_CHECKING:
     from csi_runtime.settings import RuntimeSettings
+
+
+_REPEAT_S = 30.0
+"""Seconds within which aiokafka's repeated lines are kept back."""
+
+
+class KafkaRepeats(logging.Filter):
+    """Passes each of aiokafka's lines once in a while: with a broker away it repeats them hundreds of times a second.
+
+    What passes says how many like it were kept back since the last one.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._seen: dict[tuple[str, str], tuple[float, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the record is written; lines are alike when their logger and their unformatted text are."""
+        if not record.name.startswith("aiokafka"):
+            return True
+        kind, now = (record.name, str(record.msg)), time.monotonic()
+        since, kept_back = self._seen.get(kind, (-_REPEAT_S, 0))
+        if now - since < _REPEAT_S:
+            self._seen[kind] = since, kept_back + 1
+            return False
+        self._seen[kind] = now, 0
+        if kept_back:
+            record.msg = f"{record.msg} (and {kept_back} more like it)"
+        return True
 
 
 def configure_logging(service: str, settings: RuntimeSettings) -> None:
@@ -38,6 +68,7 @@ def configure_logging(service: str, settings: RuntimeSettings) -> None:
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(KafkaRepeats())
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import subprocess
 import sys
+
+import pytest
+from csi_runtime.logs import KafkaRepeats
 
 CODE = """
 import logging
@@ -46,3 +50,23 @@ def test_console_lines_have_no_colour_codes_in_a_pipe() -> None:
     text = "\n".join(lines("console"))
     assert "something happened" in text
     assert "\x1b" not in text
+
+
+def test_aiokafkas_repetitions_are_kept_back_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first of each kind passes, then one every 30 s with the number of those between; other loggers' all pass."""
+    now = 1000.0
+    monkeypatch.setattr("csi_runtime.logs.time.monotonic", lambda: now)
+    keep_back = KafkaRepeats()
+
+    def passes(name: str, text: str, *values: object) -> str | None:
+        record = logging.LogRecord(name, logging.ERROR, __file__, 1, text, values, None)
+        return record.getMessage() if keep_back.filter(record) else None
+
+    assert passes("aiokafka", "no node %s", 1) == "no node 1"
+    assert [passes("aiokafka", "no node %s", number) for number in range(5)] == [None] * 5
+    assert passes("aiokafka.conn", "no node %s", 1) == "no node 1"
+    assert passes("aiokafka", "something else") == "something else"
+    assert [passes("csi.mine", "again") for _ in range(3)] == ["again"] * 3
+    now += 30.0
+    assert passes("aiokafka", "no node %s", 2) == "no node 2 (and 5 more like it)"
+    assert passes("aiokafka", "no node %s", 2) is None

@@ -179,7 +179,8 @@ class Feed:
                     await consumer.end_offsets(partitions)  # asks the partitions' leaders
                     found = await self._partitions(consumer)
             except (KafkaError, OSError, TimeoutError) as error:
-                self._report(f"{self.topic}: Kafka at {self._bootstrap} does not answer ({error!r}); waiting for it")
+                why = f" ({error})" if str(error) else ""
+                self._report(f"{self.topic}: Kafka at {self._bootstrap} does not answer{why}; waiting for it")
                 continue
             self._report(None)
             if found != partitions:
