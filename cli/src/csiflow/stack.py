@@ -144,7 +144,7 @@ def plan(
     synthetic = udp_address("127.0.0.1", LIVE_PORT + 2 if usual else 0)
     gateway_port = options.gateway_port or free_port(options.gateway_host)
     token_file = settings.state_dir / "gateway-token"
-    token = load_or_create(token_file)
+    token = os.environ.get("CSIFLOW_GATEWAY_TOKEN") or load_or_create(token_file)
     signatures = (checkout() or Path(__file__).parent) / "signatures"
     environment = {
         "CSIFLOW_KAFKA": bootstrap,
