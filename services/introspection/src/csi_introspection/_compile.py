@@ -13,8 +13,8 @@ from typing import Any, TypeVar
 
 from numba import njit
 
-FASTMATH = {"contract", "reassoc", "arcp", "nsz"}
-"""Lets sums be vectorised; keeps NaN and infinity, which mean something here."""
+FASTMATH = {"contract", "reassoc", "nsz"}
+"""Lets sums be vectorised; keeps NaN and infinity, which mean something here, and exact division, which rounds."""
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 

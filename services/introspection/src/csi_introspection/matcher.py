@@ -48,7 +48,7 @@ class Matcher(NamedTuple):
     weights: Float32
     """(2 B + 3, L) frames / (frames + rows); offset -B is row 1."""
     vectors: Float32
-    """(2, D) this frame and the last, in quiet deviations from the quiet mean."""
+    """(2, D) this frame and the last, in quiet deviations from the quiet mean; the one before the first is zero."""
     energy: Float32
     """(L + B + 2) energy of the last T frames."""
     work: Float32
@@ -158,8 +158,6 @@ def advance_matcher(
     for d in range(vector.size):
         matcher.vectors[1, d] = matcher.vectors[0, d]
         matcher.vectors[0, d] = np.float32((vector[d] - mean[d]) * inverse_scale[d])
-    if matcher.turn[0] == 0:
-        matcher.vectors[1] = matcher.vectors[0]
     own = dtw.take_energy(matcher.vectors[0], matcher.vectors[1], matcher.energy)
     for k in range(matcher.integers.shape[0]):
         advance_signature(matcher, k, own, quiet_cost)

@@ -84,8 +84,8 @@ def sample(response: NDArray[np.complex128], rng: np.random.Generator) -> Int8:
     """What the radio reports, (frames, 128) int8 I, Q interleaved: noise, gain and rounding; nulls stay zero."""
     noise = rng.normal(0.0, NOISE, (*response.shape, 2))
     pairs = np.stack([response.real, response.imag], axis=-1) + noise * (response != 0)[..., None]
-    rounded = np.clip(np.rint(pairs * FULL_SCALE), -128, 127).astype(np.int8)
-    return rounded.reshape(len(response), -1)
+    rounded: Int8 = np.clip(np.rint(pairs * FULL_SCALE), -128, 127).astype(np.int8).reshape(len(response), -1)
+    return rounded
 
 
 def feature_rows(iq: Int8) -> Float32:
@@ -116,7 +116,7 @@ def signature(name: str, label: str, motion: Path2 | None, reflectivity: float, 
     for seed in range(TAKES):
         rows = feature_rows(record(motion, reflectivity, seed)).astype(np.float64)
         takes.append(rows[-ROWS:] - rows[:-ROWS].mean(axis=0))
-    vectors = np.round(np.mean(takes, axis=0), 4) + 0.0
+    vectors: list[list[float]] = (np.round(np.stack(takes).mean(axis=0), 4) + 0.0).tolist()
     return Signature(
         id=name,
         label=label,
@@ -124,7 +124,7 @@ def signature(name: str, label: str, motion: Path2 | None, reflectivity: float, 
         feature_kind="amplitude_l2_per_subcarrier",
         length=ROWS,
         dtw=DtwParameters(window=8),
-        vectors=vectors.tolist(),
+        vectors=vectors,
         promotion_threshold=threshold,
         provenance="synthetic",
         feature_version=KINDS["amplitude_l2_per_subcarrier"].version,

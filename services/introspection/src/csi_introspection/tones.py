@@ -129,7 +129,7 @@ def fit_tones(
     """Fit one, then two sinusoids plus a level.
 
     Args:
-        x: (TAIL) the tail.
+        x: (TAIL) the tail about its mean.
         floor: Noise variance at rest.
         basis: (>= 8, TAIL) work space.
         factor: (>= 8, >= 8) work space.
