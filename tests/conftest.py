@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 from csiflow.kafka.embedded import EmbeddedCluster
+from csiflow.kafka.topics import create_topics
 from support.kafka import empty_topics
 
 _ROOT = Path(__file__).parent.parent
@@ -55,6 +57,19 @@ async def topics(kafka: str) -> str:
     """Bootstrap servers of a cluster on which every topic of the registry exists and is empty."""
     await empty_topics(kafka)
     return kafka
+
+
+@pytest.fixture
+async def three_brokers(tmp_path: Path) -> AsyncIterator[EmbeddedCluster]:
+    """Three embedded brokers with every topic, for faults: kill_broker(i), stop_broker(i), start_broker(i)."""
+    cluster = EmbeddedCluster(tmp_path / "kafka", brokers=3)
+    await asyncio.to_thread(cluster.start)
+    try:
+        report = await create_topics(cluster.bootstrap)
+        assert report.ok, report
+        yield cluster
+    finally:
+        await asyncio.to_thread(cluster.stop)
 
 
 @pytest.fixture(scope="session")

@@ -157,48 +157,55 @@ def test_a_cluster_is_not_started_twice(tmp_path: Path) -> None:
     cluster.stop()
 
 
-async def test_three_brokers_survive_the_loss_of_one(tmp_path: Path) -> None:
+async def test_three_brokers_survive_the_loss_of_one(three_brokers: EmbeddedCluster) -> None:
     """With one of three brokers killed, acks=all goes on; back again it catches up; no acknowledged record is lost."""
-    with EmbeddedCluster(tmp_path, 3) as cluster:
-        report = await create_topics(cluster.bootstrap)
-        assert report.replication == 3
-        assert report.ok
-        producer = AIOKafkaProducer(bootstrap_servers=cluster.bootstrap, acks="all", enable_idempotence=True)
-        await producer.start()
-        try:
-            sent: list[bytes] = []
+    cluster = three_brokers
+    report = await describe_topics(cluster.bootstrap)
+    assert report.replication == 3
+    assert report.ok
+    producer = AIOKafkaProducer(bootstrap_servers=cluster.bootstrap, acks="all", enable_idempotence=True)
+    sent: list[bytes] = []
 
-            async def send(n: int) -> None:
-                for _ in range(n):
-                    value = b"%d" % len(sent)
-                    await producer.send_and_wait(FRAMES.name, value, b"node-%d" % (len(sent) % 12))
-                    sent.append(value)
+    async def send(n: int) -> None:
+        for _ in range(n):
+            value = b"%d" % len(sent)
+            await producer.send_and_wait(FRAMES.name, value, b"node-%d" % (len(sent) % 12))
+            sent.append(value)
 
-            await send(24)
-            cluster.kill_broker(0)
-            assert len(cluster.pids) == 2
-            assert not cluster.running
-            await send(24)  # to partitions of every leader, the dead one's among them
-            await asyncio.to_thread(cluster.start_broker, 0)
-            assert cluster.running
-            await send(24)
-        finally:
-            await producer.stop()
-        records = await consume(cluster.bootstrap, FRAMES.name, len(sent))
-        assert sorted(record.value for record in records) == sorted(sent)
+    await producer.start()
+    try:
+        await send(24)
+        cluster.kill_broker(0)
+        assert len(cluster.pids) == 2
+        assert not cluster.running
+        await send(24)  # to partitions of every leader, the dead one's among them
+        await asyncio.to_thread(cluster.start_broker, 0)
+        assert cluster.running
+        await send(24)
+    finally:
+        await producer.stop()
+    records = await consume(cluster.bootstrap, FRAMES.name, len(sent))
+    assert sorted(record.value for record in records) == sorted(sent)
 
 
-async def test_a_stopped_broker_hands_over_and_comes_back(tmp_path: Path) -> None:
-    """A clean stop moves every partition to the others; started again, the cluster knows three brokers."""
-    with EmbeddedCluster(tmp_path, 3) as cluster:
-        await create_topics(cluster.bootstrap)
-        await asyncio.to_thread(cluster.stop_broker, 2)
-        await produce(cluster.bootstrap, FRAMES.name, [(b"%d" % i, b"x") for i in range(50)])
-        await asyncio.to_thread(cluster.start_broker, 2)
-        for address in cluster.bootstrap.split(","):
-            host, port = address.split(":")
-            assert known_brokers(host, int(port)) == {1, 2, 3}
-        assert len(await consume(cluster.bootstrap, FRAMES.name, 50)) == 50
+async def test_a_stopped_broker_hands_over_and_comes_back(three_brokers: EmbeddedCluster) -> None:
+    """A clean stop moves every partition to the others; started again, each broker knows all three."""
+    await asyncio.to_thread(three_brokers.stop_broker, 2)
+    await produce(three_brokers.bootstrap, FRAMES.name, [(b"%d" % i, b"x") for i in range(50)])
+    await asyncio.to_thread(three_brokers.start_broker, 2)
+    for address in three_brokers.bootstrap.split(","):
+        host, port = address.split(":")
+        assert known_brokers(host, int(port)) == {1, 2, 3}
+    assert len(await consume(three_brokers.bootstrap, FRAMES.name, 50)) == 50
+
+
+def test_three_brokers_started_again_keep_their_topics(tmp_path: Path) -> None:
+    """A clean stop of all three, and a start on the same folder, keep the cluster and what it holds."""
+    cluster = EmbeddedCluster(tmp_path, 3)
+    with cluster:
+        assert asyncio.run(create_topics(cluster.bootstrap)).ok
+    with cluster:
+        assert asyncio.run(create_topics(cluster.bootstrap)).created == ()
 
 
 def test_csiflow_kafka_chooses_another_cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
