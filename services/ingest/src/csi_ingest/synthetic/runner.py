@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+from math import ceil, inf
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -43,7 +44,8 @@ async def run_synthetic(
         address: an ingest's synthetic port.
         nodes: how many, numbered from 1.
         rate_hz: frames per second and node.
-        duration_s: seconds after which to stop; ``None``: until cancelled.
+        duration_s: seconds of scene time to send, that is ``rate_hz * duration_s`` frames of each node, rounded up;
+            ``None``: until cancelled.
         seed: of noise, phases, jitter, and the places of the ninth node and later ones.
         scene: what happens in the room.
         radio: properties of the receivers.
@@ -57,6 +59,9 @@ async def run_synthetic(
     """
     if not rate_hz > 0:
         raise ValueError(f"rate is {rate_hz} frames/s; it must be above 0")
+    if duration_s is not None and not duration_s > 0:
+        raise ValueError(f"duration is {duration_s} s; it must be above 0")
+    frames = inf if duration_s is None else ceil(rate_hz * duration_s)
     links = default_links(nodes, seed=seed)
     simulated = [simulated_node(number, link, scene, radio, seed) for number, link in enumerate(links, start=1)]
     generator = np.random.default_rng(seed)
@@ -71,15 +76,14 @@ async def run_synthetic(
         start = reported = loop.time()
         queue = [(due(0, place), 0, place) for place in range(nodes)]
         heapq.heapify(queue)
-        while True:
+        while queue:
             t, frame, place = heapq.heappop(queue)
-            if duration_s is not None and t >= duration_s:
-                break
             wait = start + t - loop.time()
             if wait > 0:
                 await asyncio.sleep(wait)
             await sender.send(simulated[place].datagram(t))
-            heapq.heappush(queue, (due(frame + 1, place), frame + 1, place))
+            if frame + 1 < frames:
+                heapq.heappush(queue, (due(frame + 1, place), frame + 1, place))
             if progress is not None and loop.time() - reported >= _PROGRESS_SECONDS:
                 reported = loop.time()
                 progress(sender.sent)
