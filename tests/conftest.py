@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from csi_runtime.topics import create_topics
 from csiflow.kafka.embedded import EmbeddedCluster
-from csiflow.kafka.topics import create_topics
 from support.kafka import empty_topics
 
 _ROOT = Path(__file__).parent.parent

@@ -13,12 +13,12 @@ from pathlib import Path
 import psutil
 import pytest
 from aiokafka import AIOKafkaProducer
+from csi_runtime.readiness import known_brokers
 from csi_runtime.settings import RuntimeSettings
+from csi_runtime.topics import create_topics, describe_topics
 from csi_schemas.topics import FRAMES, TOPICS
 from csiflow.kafka.embedded import EmbeddedCluster, bootstrap_or_embedded
 from csiflow.kafka.errors import BrokerStartError, StateFolderError
-from csiflow.kafka.readiness import known_brokers
-from csiflow.kafka.topics import create_topics, describe_topics
 from support.kafka import consume, produce
 from support.waiting import wait_for
 

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
+from csi_runtime.topics import create_topics
 from csi_schemas.events import NodeBack, NodeStale
 from csi_schemas.sensing import SensingUpdate
 from csi_schemas.signature import DtwParameters, Signature
 from csiflow.kafka.embedded import EmbeddedCluster
-from csiflow.kafka.topics import create_topics
 from support.gateway import (
     RunningGateway,
     latest_records,

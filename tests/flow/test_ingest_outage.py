@@ -9,11 +9,11 @@ from contextlib import asynccontextmanager
 import msgspec
 import pytest
 from csi_ingest.sender import UdpSender
+from csi_runtime.topics import create_topics
 from csi_schemas.codec import encode_csi
 from csi_schemas.frame import CsiFrame
 from csi_schemas.topics import BY_NAME, FRAMES, REJECTED
 from csiflow.kafka.embedded import EmbeddedCluster
-from csiflow.kafka.topics import create_topics
 from support.kafka import consume, count_records, delete_topics, empty_topics
 from support.waiting import wait_for
 from unit.ingest.flow import Ingest, frames_of, ingest

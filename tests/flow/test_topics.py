@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from csi_runtime.errors import ClusterUnreachableError, TopicCreationError
+from csi_runtime.topics import Difference, create_topics, describe_topics
 from csi_schemas.topics import BY_NAME, FRAMES, LATEST, TOPICS
-from csiflow.kafka.errors import ClusterUnreachableError, TopicCreationError
-from csiflow.kafka.topics import Difference, create_topics, describe_topics
 from support.kafka import consume, count_records, delete_topics, empty_topics, produce
 from support.waiting import free_port
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import docker
-from csiflow.kafka.readiness import known_brokers
+from csi_runtime.readiness import known_brokers
 from docker.errors import DockerException, ImageNotFound
 from testcontainers.core.config import testcontainers_config
 from testcontainers.core.container import DockerContainer

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
+from csi_runtime.topics import create_topics, describe_topics
 from csi_schemas.topics import BY_NAME
-from csiflow.kafka.topics import create_topics, describe_topics
 
 from support.waiting import wait_for
 

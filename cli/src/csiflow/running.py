@@ -9,8 +9,8 @@ from typing import TypeVar
 
 import uvloop
 from csi_ingest.sender import SendError
+from csi_runtime.errors import KafkaSetupError
 
-from csiflow.kafka.errors import KafkaSetupError
 from csiflow.output import console, fail
 from csiflow.supervisor import ServiceFailedError
 

@@ -21,9 +21,9 @@ class CliSettings(RuntimeSettings):
 
     model_config = SettingsConfigDict(env_prefix="CSIFLOW_CLI_", extra="forbid", populate_by_name=True)
 
-    start_timeout: float = Field(180.0, gt=0)
+    start_timeout: float = Field(default=180.0, gt=0)
     """Seconds a service may take to become ready; the first start compiles the kernels."""
-    stop_timeout: float = Field(10.0, gt=0)
+    stop_timeout: float = Field(default=10.0, gt=0)
     """Seconds a service may take to stop before it is killed."""
 
     @property

@@ -57,7 +57,8 @@ def render() -> str:
     """Return the page."""
     seen: set[str] = set()
     parts = [_HEAD]
-    for title, settings in (("every service", RuntimeSettings), *SECTIONS):
+    sections: list[tuple[str, type[RuntimeSettings]]] = [("every service", RuntimeSettings), *SECTIONS]
+    for title, settings in sections:
         head = f"\n## {title[0].upper()}{title[1:]}\n\n| variable | default | what |\n| --- | --- | --- |\n"
         parts.append(head + "\n".join(rows(settings, seen)) + "\n")
     return "".join(parts)

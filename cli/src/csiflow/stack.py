@@ -13,9 +13,9 @@ from pathlib import Path
 
 import aiohttp
 from csi_gateway.tokens import load_or_create
+from csi_runtime.topics import create_topics
 
 from csiflow.kafka.embedded import EmbeddedCluster
-from csiflow.kafka.topics import create_topics
 from csiflow.output import console
 from csiflow.runfile import RunFile, published
 from csiflow.settings import CliSettings, checkout

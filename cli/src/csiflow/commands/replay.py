@@ -42,7 +42,9 @@ def replay(
         raise typer.Exit(130)
     console.print(f"sent {report.sent} datagrams in {report.duration_s:.2f} s")
     if as_json:
-        emit_json({"recording": str(recording), "to": to, "sent": report.sent, "duration_s": round(report.duration_s, 3)})
+        emit_json(
+            {"recording": str(recording), "to": to, "sent": report.sent, "duration_s": round(report.duration_s, 3)}
+        )
 
 
 def synthesize(

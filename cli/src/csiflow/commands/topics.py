@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from csi_runtime.topics import create_topics
 from csi_schemas.topics import BY_NAME, REJECTED
 
 from csiflow.commands.options import Json
-from csiflow.kafka.topics import create_topics
 from csiflow.output import console, emit_json, fail
 from csiflow.runfile import bootstrap_servers
 from csiflow.running import run_until_signal

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import structlog
+from csi_runtime.readiness import known_brokers
 from filelock import FileLock
 
 from csiflow.kafka.broker import Broker
@@ -15,7 +16,6 @@ from csiflow.kafka.java import JavaRuntime, aot_cache_path
 from csiflow.kafka.ports import free_nodes
 from csiflow.kafka.progress import announce
 from csiflow.kafka.properties import HOST
-from csiflow.kafka.readiness import known_brokers
 
 log = structlog.get_logger(__name__)
 

@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 import structlog
+from csi_runtime.readiness import known_brokers
 
 from csiflow.kafka.aot import java_runtime
 from csiflow.kafka.broker import GRACE_S, Broker
@@ -24,7 +25,6 @@ from csiflow.kafka.errors import BrokerStartError
 from csiflow.kafka.jars import default_cache_dir
 from csiflow.kafka.ports import are_free, free_nodes
 from csiflow.kafka.properties import HOST, Node
-from csiflow.kafka.readiness import known_brokers
 from csiflow.kafka.state import StateFolder
 
 log = structlog.get_logger(__name__)

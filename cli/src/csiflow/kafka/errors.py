@@ -1,10 +1,8 @@
-"""What can keep Kafka from being used; each message says what was wrong, where, and what to do."""
+"""What can keep the embedded Kafka from running; each message says what was wrong, where, and what to do."""
 
 from __future__ import annotations
 
-
-class KafkaSetupError(RuntimeError):
-    """Kafka cannot be used as asked; the message is meant for the operator."""
+from csi_runtime.errors import KafkaSetupError
 
 
 class JarsUnavailableError(KafkaSetupError):
@@ -17,11 +15,3 @@ class BrokerStartError(KafkaSetupError):
 
 class StateFolderError(KafkaSetupError):
     """The state folder is in use by another broker, or holds another kind of cluster."""
-
-
-class ClusterUnreachableError(KafkaSetupError):
-    """No broker of a cluster answers."""
-
-
-class TopicCreationError(KafkaSetupError):
-    """The cluster refused a topic, or did not bring it up."""

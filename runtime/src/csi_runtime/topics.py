@@ -1,25 +1,35 @@
-"""Makes a cluster's topics what the registry says, and says what differs; existing topics are never changed."""
+"""Makes a cluster's topics what the registry says, and says what differs; existing topics are never changed.
+
+``python -m csi_runtime.topics`` does so on the cluster in CSIFLOW_KAFKA: what containers run before the services.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 from csi_schemas.topics import TOPICS, TopicSpec
 
-from csiflow.kafka.errors import ClusterUnreachableError, TopicCreationError
-from csiflow.kafka.readiness import wait_until_reachable
+from csi_runtime.errors import ClusterUnreachableError, KafkaSetupError, TopicCreationError
+from csi_runtime.logs import configure_logging
+from csi_runtime.readiness import wait_until_reachable
+from csi_runtime.settings import RuntimeSettings
+
+log = structlog.get_logger(__name__)
 
 DEFAULT_REPLICATION = 3
 """Copies of every partition, where the cluster has that many brokers."""
 _TIMEOUT_S = 10.0
+_CONTAINER_TIMEOUT_S = 60.0
 _POLL_S = 0.01
 
 
@@ -208,3 +218,22 @@ async def _configs(admin: Any, topics: Sequence[TopicSpec]) -> dict[str, dict[st
                 raise for_code(code)(f"configuration of {name}: {message}")
             result[name] = {entry[0]: entry[1] for entry in entries}
     return result
+
+
+def main() -> int:
+    """Create what is missing; the exit code is 1 when an existing topic differs or the cluster is away."""
+    settings = RuntimeSettings()
+    configure_logging("topics", settings)
+    try:
+        report = asyncio.run(create_topics(settings.kafka, timeout_s=_CONTAINER_TIMEOUT_S))
+    except KafkaSetupError as error:
+        log.error("topics could not be made", reason=str(error))  # noqa: TRY400 - the message says it all
+        return 1
+    log.info("topics are made", created=report.created, existing=report.existing)
+    for difference in report.differences:
+        log.error("a topic differs from the registry; csiflow changes nothing that exists", difference=str(difference))
+    return 0 if report.ok else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -7,8 +7,8 @@ import threading
 from collections.abc import Iterator
 
 import pytest
-from csiflow.kafka.errors import ClusterUnreachableError
-from csiflow.kafka.readiness import addresses, known_brokers, wait_until_reachable
+from csi_runtime.errors import ClusterUnreachableError
+from csi_runtime.readiness import addresses, known_brokers, wait_until_reachable
 from support.waiting import free_port
 
 

@@ -8,7 +8,7 @@ import socket
 import struct
 import time
 
-from csiflow.kafka.errors import ClusterUnreachableError
+from csi_runtime.errors import ClusterUnreachableError
 
 _POLL_S = 0.02
 
