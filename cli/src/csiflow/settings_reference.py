@@ -42,7 +42,8 @@ def variable(settings: type[RuntimeSettings], name: str, field: FieldInfo) -> st
 def rows(settings: type[RuntimeSettings], seen: set[str]) -> Iterator[str]:
     """Table rows of the fields whose variables were not listed before."""
     for name, field in settings.model_fields.items():
-        if (known := variable(settings, name, field)) in seen:
+        own = not isinstance(field.validation_alias, AliasChoices)
+        if (known := variable(settings, name, field)) in seen or (own and settings is RuntimeSettings):
             continue
         seen.add(known)
         if field.default_factory is not None:

@@ -37,6 +37,7 @@ class RuntimeSettings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", validation_alias=shared("log_level")
     )
+    """Least severe records that are written."""
     state_dir: Path = Field(default_factory=default_state_dir, validation_alias=shared("state_dir"))
     """Where the embedded broker, tokens and run files live."""
     http_host: str = "127.0.0.1"

@@ -51,7 +51,8 @@ def lint(*, fix: Annotated[bool, typer.Option(help="Format and repair what can b
     _run("ruff", "format", *(() if fix else ("--check",)), *CODE)
     _run("ruff", "check", *(("--fix",) if fix else ()), *CODE)
     _run("mypy", *TYPED)
-    _run("csi_schemas.generate", *(() if fix else ("--check",)))
+    for generated in ("csi_schemas.generate", "csiflow.settings_reference"):
+        _run(generated, *(() if fix else ("--check",)))
 
 
 def test(context: typer.Context) -> None:
