@@ -266,6 +266,13 @@ async def test_ready_health_metrics_and_a_clean_end(topics: str) -> None:
     assert (stopped["received"], stopped["published"], stopped["pending"]) == (10, 10, 0)
 
 
+async def test_a_wrong_setting_ends_with_a_message() -> None:
+    """A setting that is no number is named, with exit code 1."""
+    async with running("csi_ingest", {"CSIFLOW_INGEST_STALE_AFTER": "soon"}, wait_ready=False) as service:
+        assert await asyncio.wait_for(service.process.wait(), 20) == 1
+    assert any("stale_after" in line.lower() for line in service.lines)
+
+
 @pytest.mark.parametrize(
     ("variable", "value", "message"),
     [("LIVE", "nonsense", "is not an address"), ("REPLAY", "192.0.2.1:5006", "cannot listen for replay datagrams")],

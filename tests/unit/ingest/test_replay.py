@@ -14,7 +14,7 @@ import pytest
 from csi_ingest.listener import Listener, open_listener
 from csi_ingest.recordings import Recording, open_recording
 from csi_ingest.replay import send
-from csi_ingest.sender import SendError
+from csi_ingest.sender import ReceiverQueue, SendError
 
 
 @pytest.fixture
@@ -143,3 +143,32 @@ async def test_a_receiver_that_never_reads_is_an_error(
     with pytest.raises(SendError, match=f"receiver on {listener.address} has not read"):
         await send(recording, listener.address, None)
     assert listener.kernel_drops() == 0
+
+
+async def test_where_no_queue_can_be_seen_the_rate_is_capped(
+    recording: Recording, listener: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A receiver that is not in this machine's tables gets the cap at most: 500 datagrams take 96 ms."""
+    monkeypatch.setattr("csi_ingest.sender.ReceiverQueue.bytes_waiting", lambda _: None)
+    loop = asyncio.get_running_loop()
+    start = loop.time()
+    with reading(listener) as received:
+        await send(recording, listener.address, None)
+    assert loop.time() - start >= 480 / 5000
+    assert received == [datagram for _, datagram in recording]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux shows a receiver's queue")
+def test_the_queue_of_a_listener_is_seen_and_that_of_nobody_is_not(listener: Listener) -> None:
+    """Datagrams that wait show as bytes, an empty queue as 0, and a port without a socket as None."""
+    port = listener.socket.getsockname()[1]
+    queue = ReceiverQueue(socket.AF_INET, port)
+    assert queue.bytes_waiting() == 0
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        for _ in range(10):
+            sender.sendto(bytes(100), ("127.0.0.1", port))
+    assert (queue.bytes_waiting() or 0) >= 1000
+    drain(listener)
+    assert queue.bytes_waiting() == 0
+    listener.close()
+    assert queue.bytes_waiting() is None

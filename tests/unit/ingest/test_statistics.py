@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import logging
+import socket
+import sys
 
+import pytest
 from csi_ingest.buffer import PendingBuffer
 from csi_ingest.intake import Intake
 from csi_ingest.ledger import Ledger, Outcome
+from csi_ingest.listener import open_listener
 from csi_ingest.nodes import NodeTable
 from csi_ingest.quiet import OncePerInterval
 from csi_ingest.statistics import MetricsMirror, sources, stats
 from csi_schemas.codec import BssidSlot, MultiBssid, encode, encode_csi
 from prometheus_client import REGISTRY
+from structlog.testing import capture_logs
 
 SOURCE = ("192.0.2.1", 40000)
 
@@ -84,6 +89,30 @@ def test_metrics_follow_the_ledger_and_add_up() -> None:
         assert sum(gained.values()) + value("csiflow_ingest_pending") == received
         assert gained[Outcome.DUPLICATE] == 3 * round_
     assert value("csiflow_ingest_node_last_seen_seconds", node="live/200") == 5.0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux counts drops for each socket")
+def test_kernel_drops_are_reported_and_warned_about_once() -> None:
+    """A flooded socket: /stats and the gauge have the kernel's count, and each rise is one warning."""
+    taken = intake()
+    mirror = MetricsMirror()
+    listener = open_listener("live", "127.0.0.1:0", 4096)
+    try:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender, capture_logs() as logs:
+            for flood in (1, 2):
+                for _ in range(100):
+                    sender.sendto(bytes(500), listener.socket.getsockname())
+                mirror.update(taken.ledger, taken.nodes, [listener])
+                mirror.update(taken.ledger, taken.nodes, [listener])
+                warnings = [log for log in logs if "kernel dropped" in log["event"]]
+                assert len(warnings) == flood
+                assert sum(log["dropped"] for log in warnings) == listener.kernel_drops()
+        drops = listener.kernel_drops()
+        assert drops
+        assert stats(taken.ledger, taken.nodes, [listener], kafka=None)["kernel_drops"] == drops
+        assert REGISTRY.get_sample_value("csiflow_ingest_kernel_drops") == drops
+    finally:
+        listener.close()
 
 
 def test_invented_hosts_get_no_metric_of_their_own() -> None:

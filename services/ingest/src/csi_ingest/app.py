@@ -10,6 +10,7 @@ import structlog
 import uvloop
 from csi_runtime.logs import configure_logging
 from csi_runtime.operations import serve_operations
+from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -40,7 +41,10 @@ async def serve(settings: IngestSettings) -> None:
 
 def main() -> int:
     """Run ingest; returns the exit code."""
-    settings = IngestSettings()
+    try:
+        settings = IngestSettings()
+    except ValidationError as error:
+        sys.exit(f"csi_ingest: {error}")
     configure_logging("ingest", settings)
     quieten_repeats("aiokafka")
     try:
@@ -49,7 +53,3 @@ def main() -> int:
         log.error("ingest cannot start", reason=str(error))  # noqa: TRY400 - the message says it all
         return 1
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -62,6 +62,8 @@ class Listener:
     provenance: Provenance
     socket: socket.socket
     kernel_timestamps: bool
+    counts_drops: bool
+    """Whether the kernel says how many datagrams it dropped on this socket."""
 
     @property
     def address(self) -> str:
@@ -89,10 +91,7 @@ class Listener:
 
     def kernel_drops(self) -> int | None:
         """Datagrams the kernel dropped on this socket because its buffer was full; ``None`` where it does not say."""
-        if not _LINUX:
-            return None
-        words = self.socket.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, 4 * _MEMINFO_WORDS)
-        return int(struct.unpack_from("@I", words, 4 * _MEMINFO_DROPS)[0])
+        return _kernel_drops(self.socket) if self.counts_drops else None
 
     def close(self) -> None:
         """Close the socket."""
@@ -116,6 +115,7 @@ def open_listener(provenance: Provenance, address: str, receive_buffer_bytes: in
     try:
         listening.setblocking(False)
         kernel_timestamps = _enable_timestamps(listening)
+        counts_drops = _can_count_drops(listening)
         granted = _enlarge_receive_buffer(listening, receive_buffer_bytes)
         listening.bind(bound)
     except OSError as error:
@@ -124,7 +124,7 @@ def open_listener(provenance: Provenance, address: str, receive_buffer_bytes: in
             f"cannot listen for {provenance} datagrams on {address}: {error}. Is another ingest running? "
             f"CSIFLOW_INGEST_{provenance.upper()} sets another address, empty turns it off"
         ) from error
-    listener = Listener(provenance, listening, kernel_timestamps)
+    listener = Listener(provenance, listening, kernel_timestamps, counts_drops)
     log.info(
         "listening",
         provenance=provenance,
@@ -150,6 +150,22 @@ def _enable_timestamps(listening: socket.socket) -> bool:
         listening.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
     except OSError as error:
         log.warning("no kernel receive time stamps; the time of reading is used", error=str(error))
+        return False
+    return True
+
+
+def _kernel_drops(listening: socket.socket) -> int:
+    words = listening.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, 4 * _MEMINFO_WORDS)
+    return int(struct.unpack_from("@I", words, 4 * _MEMINFO_DROPS)[0])
+
+
+def _can_count_drops(listening: socket.socket) -> bool:
+    if not _LINUX:
+        return False
+    try:
+        _kernel_drops(listening)
+    except (OSError, struct.error) as error:  # before Linux 4.12, or a sandbox that imitates it
+        log.warning("the kernel does not say what it drops", error=str(error))
         return False
     return True
 

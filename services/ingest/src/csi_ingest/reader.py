@@ -32,6 +32,8 @@ class Reader:
         self._intake = intake
         self._publisher = publisher
         self._reading = False
+        self.failed: asyncio.Future[None] = loop.create_future()
+        """Gets what reading raised, a defect or a broken socket; the service must not go on as if nothing were."""
 
     @property
     def paused(self) -> bool:
@@ -60,6 +62,14 @@ class Reader:
         self._publisher.wake()
 
     def _drain(self, listener: Listener) -> None:
+        try:
+            self._read(listener)
+        except Exception as error:  # noqa: BLE001 - the event loop would log it and go on
+            self.pause()
+            if not self.failed.done():
+                self.failed.set_exception(error)
+
+    def _read(self, listener: Listener) -> None:
         intake = self._intake
         buffer = intake.buffer
         limit = DRAIN_LIMIT

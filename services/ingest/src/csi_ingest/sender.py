@@ -1,7 +1,7 @@
 """Sends datagrams to an ingest over UDP, as fast as asked and no faster than the receiver can take.
 
 UDP has no back-pressure. A receiver on this machine has a kernel queue that can be looked at (Linux, /proc/net/udp), so
-the sender waits while that queue is long. A remote one has not, so there the rate is capped.
+the sender waits while that queue is long. Where no queue can be seen, the rate is capped.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-REMOTE_CAP_PER_SECOND = 5_000.0
+BLIND_CAP_PER_SECOND = 5_000.0
 """Datagrams per second to a receiver whose queue cannot be seen: 50 ms of them fit Linux's smallest usual buffer."""
 BURST = 32
 """Datagrams sent before looking at the receiver's queue again."""
@@ -105,19 +105,20 @@ class UdpSender:
                 return
 
     async def _wait_for_receiver(self) -> None:
-        if self._queue is None:
-            due = self._credit_from + self._since_look / REMOTE_CAP_PER_SECOND
-            await asyncio.sleep(max(0.0, due - self._loop.time()))
+        await asyncio.sleep(0)
+        give_up = self._loop.time() + PATIENCE_SECONDS
+        while (waiting := self._queue.bytes_waiting() if self._queue else None) is not None:
+            if waiting <= QUEUE_LIMIT_BYTES:
+                break
+            if self._loop.time() > give_up:
+                raise SendError(
+                    f"the receiver on {self.address} has not read for {PATIENCE_SECONDS:g} s "
+                    f"(after {self.sent} datagrams); is ingest hung, or its Kafka too slow?"
+                )
+            await asyncio.sleep(_LOOK_AGAIN_SECONDS)
         else:
-            await asyncio.sleep(0)
-            give_up = self._loop.time() + PATIENCE_SECONDS
-            while self._queue.bytes_waiting() > QUEUE_LIMIT_BYTES:
-                if self._loop.time() > give_up:
-                    raise SendError(
-                        f"the receiver on {self.address} has not read for {PATIENCE_SECONDS:g} s "
-                        f"(after {self.sent} datagrams); is ingest hung, or its Kafka too slow?"
-                    )
-                await asyncio.sleep(_LOOK_AGAIN_SECONDS)
+            due = self._credit_from + self._since_look / BLIND_CAP_PER_SECOND
+            await asyncio.sleep(max(0.0, due - self._loop.time()))
         self._since_look = 0
         self._credit_from = self._loop.time()
 
@@ -131,9 +132,12 @@ class ReceiverQueue:
         self._tables = tuple(Path("/proc/net", name) for name in names)
         self._port = f":{port:04X}"
 
-    def bytes_waiting(self) -> int:
-        """Kernel memory its waiting datagrams take; 0 when nobody listens."""
-        waiting = 0
+    def bytes_waiting(self) -> int | None:
+        """Kernel memory its waiting datagrams take; ``None`` when no socket of this machine listens there.
+
+        That is so for a port which the kernel forwards to a container.
+        """
+        waiting: int | None = None
         for table in self._tables:
             try:
                 lines = table.read_text().splitlines()
@@ -142,5 +146,5 @@ class ReceiverQueue:
             for line in lines[1:]:
                 _, local, _, state, queues, *_ = line.split()
                 if local.endswith(self._port) and state == _UNCONNECTED:
-                    waiting = max(waiting, int(queues.partition(":")[2], 16))
+                    waiting = max(waiting or 0, int(queues.partition(":")[2], 16))
         return waiting

@@ -68,10 +68,11 @@ class Ingest:
     async def until(self, stop: asyncio.Event) -> None:
         """Wait for ``stop``, or raise what made a part of ingest fail."""
         stopping = asyncio.create_task(stop.wait(), name="stop")
-        done, _ = await asyncio.wait((stopping, *self.tasks), return_when=asyncio.FIRST_COMPLETED)
+        parts: set[asyncio.Future[Any]] = {self.reader.failed, *self.tasks}
+        done, _ = await asyncio.wait({stopping, *parts}, return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
-        for task in done - {stopping}:
-            task.result()
+        for part in done & parts:
+            part.result()
 
     def update_metrics(self) -> None:
         """Bring the Prometheus metrics up to date."""
