@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -12,8 +13,10 @@ from csi_events.quiet import CALIBRATION_FRAMES, CALIBRATION_MAX_FRAMES, CALIBRA
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-QUIETER = -1.1
-"""Score below which a window has a third of the energy of the quiet: whatever was learnt was not the quiet."""
+QUIETER = -0.5
+"""Median score of a stretch below which it is the better quiet: it has 0.6 times the energy of what was learnt."""
+DISTURBED = 0.5
+"""Score of a window that ends the stretch it is in: no better quiet is learnt from it."""
 BLOCK_NS = 60_000_000_000
 """Time over which one low quantile of the scores is taken."""
 BLOCK_WINDOWS = 20
@@ -30,6 +33,8 @@ class Stretch:
     amplitude: list[NDArray[np.float32]] = field(default_factory=list)
     t_ns: list[NDArray[np.int64]] = field(default_factory=list)
     frames: int = 0
+    scores: list[float] = field(default_factory=list)
+    """Scores of its windows, where a calibration existed."""
 
     def add(self, t_ns: NDArray[np.int64], amplitude: NDArray[np.float32]) -> None:
         """Add one window's frames, ascending in time."""
@@ -58,10 +63,11 @@ class Stretch:
 class Baseline:
     """Calibration of one stream and what keeps it true.
 
-    It can: calibrate on a first stretch that holds motion for less than half; recover from one that was all motion
-    once ``CALIBRATION_S`` of something quieter follow; follow a level that is louder for good, in steps, after
+    It can: calibrate on a first stretch that holds motion for less than half; recover from one that held more, once
+    ``CALIBRATION_S`` of something quieter follow; follow a level that is louder for good, in steps, after
     ``RISE_BLOCKS`` minutes without one quiet fifth. It cannot: know quiet from a motion that never pauses, or learn
-    within those minutes that a new noise is not motion.
+    within those minutes that a new noise is not motion. The way down is quick and the way up slow, so a stream settles
+    on its quietest ten seconds, and what is restless beside them reads as motion.
     """
 
     quiet: Quiet | None = None
@@ -82,11 +88,13 @@ class Baseline:
         """
         if self.stretch is None:
             return False
-        self.stretch.add(t_ns, amplitude)
-        if not self.stretch.complete:
+        stretch = self.stretch
+        stretch.add(t_ns, amplitude)
+        if not stretch.complete:
             return False
-        learnt = self.stretch.calibrate()
-        self.stretch = Stretch() if learnt is None and self.quiet is None else None
+        better = self.quiet is None or (bool(stretch.scores) and statistics.median(stretch.scores) < QUIETER)
+        learnt = stretch.calibrate() if better else None
+        self.stretch = Stretch() if self.quiet is None and learnt is None else None
         if learnt is None:
             return False
         self.quiet, self.offset = learnt, 0.0
@@ -96,9 +104,11 @@ class Baseline:
 
     def observe(self, score: float, now_ns: int, threshold: float) -> None:
         """Take a window's score (offset already subtracted) and see whether the quiet is still the quiet."""
-        if score >= QUIETER:
+        if score >= DISTURBED:
             self.stretch = None
-        elif self.stretch is None:
+        elif self.stretch is not None:
+            self.stretch.scores.append(score)
+        elif score < QUIETER:
             self.stretch = Stretch()
         if not self.block:
             self.block_start_ns = now_ns
