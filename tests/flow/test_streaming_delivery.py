@@ -13,7 +13,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from csi_schemas.topics import FRAMES, SENSING
 from support.kafka import consume
 from support.services import Service
-from support.waiting import free_port, wait_for
+from support.waiting import wait_for
 from unit.streaming.flow import (
     Sink,
     Source,
@@ -213,18 +213,3 @@ async def test_ticks_come_without_records(flow: Flow) -> None:
     async with worker(flow.bootstrap, announce_ticks=True):
         await wait_for(lambda: _answered(flow.sink, 24), 30, "two ticks of each of the twelve partitions")
     assert {record.partition for record in flow.sink.records} == set(range(12))
-
-
-async def test_it_waits_for_kafka_and_stops_while_waiting() -> None:
-    """Without a broker it stays up, says in /ready what it waits for, and stops with exit code 0."""
-    async with worker(f"127.0.0.1:{free_port()}", wait_ready=False) as service:
-
-        async def waiting() -> bool:
-            if up := service.events("operations endpoint is up"):
-                service.host, service.port = up[0]["host"], up[0]["port"]
-            return bool(service.events("waiting for Kafka"))
-
-        await wait_for(waiting, 20, "it says that it waits")
-        status, body = await service.get("/ready")
-        assert status == 503
-        assert "does not answer" in body

@@ -117,9 +117,9 @@ async def _run_until(stop: asyncio.Event, preflight: Preflight, app: StreamingAp
 async def _run(preflight: Preflight, app: StreamingApp) -> None:
     """Return when the application has crashed."""
     await preflight.wait()
-    await app.start()
     gc.collect()
-    gc.freeze()  # Faust's and pydantic's many objects would cost every full collection tens of milliseconds
+    gc.freeze()  # Faust's many objects would cost every full collection tens of milliseconds; processors come later
+    await app.start()
     await app.wait_until_stopped()
 
 
