@@ -31,7 +31,7 @@ def henon(count: int, rng: np.random.Generator) -> Float64:
 
 
 def lorenz(count: int, rng: np.random.Generator) -> Float64:
-    """x of the Lorenz system every 0.1 time units: exponent 0.906 per time unit, dimension 2.05."""
+    """First coordinate of the Lorenz system every 0.1 time units: exponent 0.906 per time unit, dimension 2.05."""
     state = np.array([1.0, 1.0, 25.0]) + rng.normal(size=3)
     h = 0.01
 
@@ -51,19 +51,19 @@ def lorenz(count: int, rng: np.random.Generator) -> Float64:
 
 def sine(count: int, rng: np.random.Generator) -> Float64:
     """Sine of 0.2 rad per frame: exponent 0, dimension 1."""
-    return np.sin(0.2 * np.arange(count) + rng.uniform(0, 2 * np.pi))
+    return np.asarray(np.sin(0.2 * np.arange(count) + rng.uniform(0, 2 * np.pi)))
 
 
 def two_tones(count: int, rng: np.random.Generator) -> Float64:
     """Two incommensurate sines."""
     t = np.arange(count)
-    return np.sin(0.21 * t + rng.uniform(0, 6)) + 0.6 * np.sin(0.53 * t + rng.uniform(0, 6))
+    return np.asarray(np.sin(0.21 * t + rng.uniform(0, 6)) + 0.6 * np.sin(0.53 * t + rng.uniform(0, 6)))
 
 
 def breathing(count: int, rng: np.random.Generator) -> Float64:
     """Fifteen breaths a minute at 30 frames/s, with a second harmonic."""
     phase = 2 * np.pi * 0.25 / 30 * np.arange(count) + rng.uniform(0, 6)
-    return np.sin(phase) + 0.25 * np.sin(2 * phase + 0.7)
+    return np.asarray(np.sin(phase) + 0.25 * np.sin(2 * phase + 0.7))
 
 
 def ramp(count: int, rng: np.random.Generator) -> Float64:
@@ -105,4 +105,4 @@ Series = Callable[[int, np.random.Generator], Float64]
 
 def unit(x: Float64) -> Float64:
     """Zero mean, unit variance."""
-    return (x - x.mean()) / x.std()
+    return np.asarray((x - x.mean()) / x.std())

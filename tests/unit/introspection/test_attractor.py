@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from csi_introspection import regime as regimes
 from csi_introspection.arrays import Float64
-from csi_introspection.attractor import TAIL, advance_attractor, advance_series, new_attractor, noise_floor
+from csi_introspection.attractor import advance_attractor, new_attractor, noise_floor
 from csi_introspection.embedding import distance_row
-
+from csi_introspection.tones import TAIL
 from unit.introspection import signals
 from unit.introspection.oracles import nolds_measures
 
@@ -28,9 +28,14 @@ class Course(NamedTuple):
 
 def follow(x: Float64, floor: float) -> Course:
     """Analyse a whole series."""
-    regime, changed, invariants = np.zeros(len(x)), np.zeros(len(x)), np.zeros((len(x), 4))
-    advance_series(new_attractor(floor)[0], x, regime, changed, invariants)
-    return Course([regimes.NAMES[int(code)] for code in regime], changed, invariants)
+    state = new_attractor(floor)[0]
+    regime, changed, invariants = [], np.zeros(len(x)), np.zeros((len(x), 4))
+    for t, value in enumerate(x.tolist()):
+        advance_attractor(state, value)
+        regime.append(regimes.NAMES[state["regime"]])
+        changed[t] = state["changed"]
+        invariants[t] = state["invariants"]
+    return Course(regime, changed, invariants)
 
 
 def noisy(series: signals.Series, seed: int, noise: float, count: int = 400) -> Float64:

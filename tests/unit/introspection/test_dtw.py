@@ -14,7 +14,6 @@ from csi_schemas.signature import DtwParameters, Signature
 from dtaidistance import dtw_ndim
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from unit.introspection import naive
 
 

@@ -7,9 +7,9 @@ from math import log, pi
 import numpy as np
 import pytest
 from csi_introspection import embedding, invariants, nonlinearity, regression, segments, tones
+from csi_introspection.arrays import Float64
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from unit.introspection import naive, signals
 
 seeds = st.integers(0, 2**32 - 1)
@@ -84,7 +84,7 @@ def test_a_short_window_of_activity_is_found() -> None:
     assert calm > 0.85
 
 
-def fit(x: np.ndarray, floor: float) -> tuple[float, float, np.ndarray]:  # type: ignore[type-arg]
+def fit(x: Float64, floor: float) -> tuple[float, float, Float64]:
     """Fit two tones with fresh work space."""
     omega = np.zeros(2)
     one, two = tones.fit_tones(
@@ -123,7 +123,7 @@ def test_two_tones_are_fitted() -> None:
         assert sorted(omega) == pytest.approx([0.21, 0.53], abs=0.002)
 
 
-def cubic(x: np.ndarray) -> tuple[float, float]:  # type: ignore[type-arg]
+def cubic(x: Float64) -> tuple[float, float]:
     """Cubic gain with fresh work space."""
     size = nonlinearity.TERMS + 1
     centred = x - x.mean()
@@ -225,7 +225,7 @@ def test_a_scan_equals_the_full_distance_matrix(seed: int, delay: int) -> None:
 def test_exponential_divergence_gives_its_exponent() -> None:
     """Distances that double every two frames have exponent ln(2) / 2 per frame."""
     neighbours = 50
-    divergence = neighbours * (-6.0 + 0.5 * np.arange(invariants.HORIZON + 1))
+    divergence = np.array([neighbours * (0.5 * k - 6.0) for k in range(invariants.HORIZON + 1)])
     exponent, confidence = invariants.lyapunov_exponent(divergence, neighbours, 0.0, 1, -12.0)
     assert exponent == pytest.approx(log(2) / 2, rel=1e-9)
     assert confidence == pytest.approx(1.0)
@@ -234,7 +234,7 @@ def test_exponential_divergence_gives_its_exponent() -> None:
 def test_neighbours_inside_the_noise_give_no_exponent() -> None:
     """The same divergence that starts at the noise floor is withheld."""
     neighbours = 50
-    divergence = neighbours * (-6.0 + 0.5 * np.arange(invariants.HORIZON + 1))
+    divergence = np.array([neighbours * (0.5 * k - 6.0) for k in range(invariants.HORIZON + 1)])
     exponent, confidence = invariants.lyapunov_exponent(divergence, neighbours, 0.0, 1, -5.5)
     assert np.isnan(exponent)
     assert confidence == 0.0

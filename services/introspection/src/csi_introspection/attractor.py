@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from csi_introspection import regime as regimes
 from csi_introspection._compile import kernel
-from csi_introspection.arrays import Float64, Record
+from csi_introspection.arrays import Record
 from csi_introspection.embedding import LONGEST_DELAY, delay_by_correlation, distance_row
 from csi_introspection.invariants import BINS, HORIZON, fit_scan, follow_reference
 from csi_introspection.nonlinearity import TERMS, cubic_gain
@@ -258,17 +258,6 @@ def advance_attractor(state: Record, value: float) -> None:
         state.invariants[0], state.invariants[1], state.invariants[2], state.invariants[3] = nan, 0.0, nan, 0.0
     elif complete:
         advance_scan(state, variance)
-
-
-@kernel
-def advance_series(state: Record, values: Float64, regime: Float64, changed: Float64, invariants: Float64) -> None:
-    """Take a whole series, (n) values, and write what each frame would have published to (n), (n) and (n, 4)."""
-    for t in range(values.size):
-        advance_attractor(state, values[t])
-        regime[t] = state.regime
-        changed[t] = state.changed
-        for i in range(4):
-            invariants[t, i] = state.invariants[i]
 
 
 assert LONGEST_DELAY * 2 < TAIL  # noqa: S101 - a delay that long would leave no vectors; checked once, at import

@@ -122,5 +122,5 @@ def _vector_faults(signature: Signature) -> Iterator[tuple[str, str]]:
         for column, value in enumerate(row):
             if not isfinite(value) or abs(value) > 1e6:
                 yield f"vectors[{number}][{column}]", f"{value} is not a finite number within +-1e6"
-    if not signature.rest and not any(value for row in signature.vectors for value in row):
+    if width and not signature.rest and not any(value for row in signature.vectors for value in row):
         yield "vectors", "all zero: a signature that is no different from quiet must say rest: true"

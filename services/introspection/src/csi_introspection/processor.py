@@ -7,24 +7,22 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-import msgspec
 import numpy as np
 import structlog
 from csi_runtime.metrics import (
     INTROSPECTION_FORGOTTEN,
     INTROSPECTION_REGIME,
     INTROSPECTION_SNAPSHOTS,
-    STREAM_SKIPPED,
 )
 from csi_schemas.common import Origin, StreamKey, channel_of
-from csi_schemas.frame import CsiFrame
 from csi_schemas.topics import INTROSPECTION, LATEST
-from csi_streaming import Output
+from csi_streaming import FrameDecoder, Output
 
 from csi_introspection.snapshot import SnapshotWriter, encode
 from csi_introspection.stream import FrameStream
 
 if TYPE_CHECKING:
+    from csi_schemas.frame import CsiFrame
     from csi_schemas.signature import Signature
     from csi_streaming import Batch
 
@@ -73,22 +71,13 @@ class IntrospectionProcessor:
         self._signatures = signatures
         self._idle_ns = int(settings.idle_s * 1e9)
         self._latest_ns = int(settings.latest_interval_s * 1e9)
-        self._decode = msgspec.json.Decoder(CsiFrame).decode
+        self._decoder = FrameDecoder("introspection")
 
     def process(self, batch: Batch) -> list[Output]:
         """Take every frame into its stream; the outputs are its snapshot, and now and then the stream's latest."""
         outputs: list[Output] = []
         snapshots = 0
-        for record in batch.records:
-            try:
-                frame = self._decode(record.value)
-            except msgspec.DecodeError as error:
-                self._skip(batch.topic, record.offset, record.value, str(error))
-                continue
-            if len(frame.iq) != 2 * frame.n_antennas * frame.n_subcarriers or not frame.iq:
-                shape = f"{frame.n_antennas} x {frame.n_subcarriers} sub-carriers"
-                self._skip(batch.topic, record.offset, record.value, f"{len(frame.iq)} bytes of I/Q for {shape}")
-                continue
+        for record, frame in self._decoder.decode(batch):
             entry = self._entry(frame)
             entry.stream.advance(np.frombuffer(frame.iq, np.int8))
             entry.newest_ns = frame.timestamp_ns
@@ -102,7 +91,7 @@ class IntrospectionProcessor:
             snapshots += 1
             outputs.append(Output(INTROSPECTION.name, entry.key, value))
             entry.waiting = value
-            if entry.latest_ns is None or not 0 <= frame.timestamp_ns - entry.latest_ns < self._latest_ns:
+            if entry.latest_ns is None or abs(frame.timestamp_ns - entry.latest_ns) >= self._latest_ns:
                 outputs.append(self._latest(entry, value))
         INTROSPECTION_SNAPSHOTS.inc(snapshots)
         return outputs
@@ -156,14 +145,3 @@ class IntrospectionProcessor:
     def _forget(self, key: Key, reason: str) -> None:
         del self.entries[key]
         INTROSPECTION_FORGOTTEN.labels(reason).inc()
-
-    def _skip(self, topic: str, offset: int, value: bytes | None, reason: str) -> None:
-        STREAM_SKIPPED.labels("introspection").inc()
-        log.warning(
-            "a frame record was skipped",
-            topic=topic,
-            partition=self._partition,
-            offset=offset,
-            size=len(value or b""),
-            reason=reason,
-        )

@@ -145,22 +145,6 @@ def take_vector(
 
 
 @kernel
-def advance_vector(
-    vector: Float32,
-    axis: Float64,
-    tail: Float32,
-    rest: NDArray[np.void],
-    moments: Float64,
-    inverse_scale: Float32,
-    attractor: NDArray[np.void],
-    out: Float64,
-    *matcher: Any,
-) -> None:
-    """``take_vector`` as Python calls it: a tuple of arrays passed as one argument costs several times as much."""
-    take_vector(vector, axis, tail, rest[0], moments, inverse_scale, attractor[0], Matcher(*matcher), out)
-
-
-@kernel
 def advance_frame(
     iq: Int8,
     amplitude: Float32,
@@ -177,7 +161,11 @@ def advance_frame(
     out: Float64,
     *matcher: Any,
 ) -> None:
-    """Take one frame's interleaved I, Q; a frame in which an antenna heard nothing leaves the state as it was."""
+    """Take one frame's interleaved I, Q; a frame in which an antenna heard nothing leaves the state as it was.
+
+    This is what Python calls. The matcher's arrays come one by one, because a tuple of arrays passed as one argument
+    costs a call several times as much.
+    """
     amplitude_of_iq(iq, amplitude)
     if bins_of_amplitude(amplitude, live, edges, bins, vector):
         take_vector(vector, axis, tail, rest[0], moments, inverse_scale, attractor[0], Matcher(*matcher), out)
@@ -221,11 +209,12 @@ class VectorStream:
             self.result,
             *self.matcher,
         )
-        """What ``advance_vector`` takes after the vector."""
+        """What ``advance_frame`` takes after the vector."""
 
     def advance(self, vector: Float32) -> None:
         """Take one vector, (D) and finite."""
-        advance_vector(vector, *self.arguments)
+        axis, tail, rest, moments, inverse_scale, attractor, out = self.arguments[:7]
+        take_vector(vector, axis, tail, rest[0], moments, inverse_scale, attractor[0], self.matcher, out)
 
 
 class FrameStream:

@@ -1,0 +1,124 @@
+"""The signature library: strict, and precise about what is wrong."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from csi_introspection.library import Problem, check
+from csi_introspection.reference import file_text, references
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with the three reference signatures."""
+    for signature in references():
+        (tmp_path / f"{signature.id}.sig.json").write_bytes(file_text(signature))
+    return tmp_path
+
+
+def spoil(folder: Path, change: Callable[[dict[str, Any]], object]) -> list[Problem]:
+    """Change the door's file and check the folder; the two others must still load."""
+    path = folder / "door_open.sig.json"
+    content = json.loads(path.read_text())
+    change(content)
+    path.write_text(json.dumps(content))
+    report = check(folder)
+    assert [signature.id for signature in report.signatures] == ["idle_room", "walking_slow"]
+    return report.problems
+
+
+def test_good_files_load_in_name_order(folder: Path) -> None:
+    """All of a good folder loads, other files are ignored."""
+    (folder / "README.md").write_text("not a signature")
+    report = check(folder)
+    assert [signature.id for signature in report.signatures] == ["door_open", "idle_room", "walking_slow"]
+    assert report.problems == []
+
+
+def test_the_forms_of_the_adr_is_accepted(folder: Path) -> None:
+    """A file with only the fields of ADR-099 D7 loads; what it leaves out has its default."""
+    path = folder / "door_open.sig.json"
+    content = json.loads(path.read_text())
+    for field in ("provenance", "feature_version", "rest"):
+        del content[field]
+    path.write_text(json.dumps(content))
+    signature = check(folder).signatures[0]
+    assert (signature.provenance, signature.feature_version, signature.rest) == ("live", 1, False)
+
+
+@pytest.mark.parametrize(
+    ("change", "field", "said"),
+    [
+        (lambda c: c.pop("label"), "", "label"),
+        (lambda c: c.update(length=63), "vectors", "64 rows; length says 63"),
+        (lambda c: c.update(length=1, vectors=c["vectors"][:1]), "length", "not within 2-"),
+        (lambda c: c["vectors"][5].pop(), "vectors[5]", "15 numbers; the first row has 16"),
+        (lambda c: c["vectors"][2].__setitem__(3, "loud"), "vectors[2][3]", "str"),
+        (lambda c: c["vectors"][2].__setitem__(3, 1e7), "vectors[2][3]", "finite"),
+        (lambda c: c.update(promotion_threshold=1.2), "promotion_threshold", "at most 1"),
+        (lambda c: c.update(promotion_threshold=0), "promotion_threshold", "above 0"),
+        (lambda c: c.update(feature_kind="spectrum"), "feature_kind", "spectrum"),
+        (lambda c: c.update(feature_kind="vec128"), "vectors[0]", "a vec128 has 128"),
+        (lambda c: c.update(feature_version=0), "feature_version", "at least 1"),
+        (lambda c: c["dtw"].update(window=-1), "dtw.window", "not within"),
+        (lambda c: c["dtw"].update(step_pattern="symmetric1"), "dtw.step_pattern", "symmetric1"),
+        (lambda c: c["dtw"].update(slope=2), "dtw", "slope"),
+        (lambda c: c.update(id="../door"), "id", "letters"),
+        (lambda c: c.update(vectors=[[0.0] * 16] * 64), "vectors", "rest: true"),
+        (lambda c: c.update(vectors=[[]] * 64), "vectors[0]", "0 numbers"),
+    ],
+)
+def test_a_bad_file_is_named_with_its_field(
+    folder: Path, change: Callable[[dict[str, Any]], object], field: str, said: str
+) -> None:
+    """Each fault is one problem that names file and field and says what is wrong; the others load."""
+    problems = spoil(folder, change)
+    assert len(problems) == 1
+    assert problems[0].file == "door_open.sig.json"
+    assert problems[0].field == field
+    assert said in problems[0].message
+    assert str(problems[0]).startswith("door_open.sig.json")
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"id": NaN}', "\x00\xff"])
+def test_what_is_no_signature_at_all_is_reported(folder: Path, text: str) -> None:
+    """Broken JSON and other JSON are problems of the file, not crashes."""
+    (folder / "door_open.sig.json").write_text(text, encoding="latin-1")
+    report = check(folder)
+    assert [problem.file for problem in report.problems] == ["door_open.sig.json"]
+    assert len(report.signatures) == 2
+
+
+def test_infinity_cannot_hide_in_a_large_exponent(folder: Path) -> None:
+    """1e999, which many parsers read as infinity, is refused."""
+    path = folder / "door_open.sig.json"
+    path.write_text(path.read_text().replace("[0.0", "[1e999", 1).replace("[-0.0", "[1e999", 1))
+    report = check(folder)
+    assert len(report.problems) == 1
+    assert len(report.signatures) == 2
+
+
+def test_an_id_is_used_once(folder: Path) -> None:
+    """The second file with an id is a problem that names the first."""
+    (folder / "z.sig.json").write_bytes((folder / "door_open.sig.json").read_bytes())
+    report = check(folder)
+    assert report.problems == [Problem("z.sig.json", "id", "'door_open' is already the id of door_open.sig.json")]
+    assert len(report.signatures) == 3
+
+
+def test_a_file_that_cannot_be_read_is_reported(folder: Path) -> None:
+    """A folder of a signature's name is a problem, not a crash."""
+    (folder / "trap.sig.json").mkdir()
+    report = check(folder)
+    assert [problem.file for problem in report.problems] == ["trap.sig.json"]
+    assert "cannot be read" in report.problems[0].message
+
+
+def test_no_folder_is_an_error(tmp_path: Path) -> None:
+    """A folder that does not exist is an error, not an empty library."""
+    with pytest.raises(NotADirectoryError, match="missing"):
+        check(tmp_path / "missing")
