@@ -7,6 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import uvloop
 from csi_gateway.channel import SLICE, Channel
 from csi_gateway.client import PATIENCE_LIMIT, PATIENCE_PER_MESSAGE, Client, Wishes
 from csi_gateway.message import Message
@@ -174,6 +175,35 @@ async def test_coalescing_is_not_dropping() -> None:
     assert sorted((text["node"], text["n"]) for text in rest) == [("1", 99), ("2", 99)]
     assert limited.dropped == 0
     limited.close()
+
+
+def test_coalescing_when_a_message_is_overdue() -> None:
+    """A timer set for a time already past (a late loop; uvloop makes it a plain handle) stops no later message."""
+
+    async def run() -> None:
+        loop = asyncio.get_running_loop()
+        outlet = FakeOutlet()
+        limited = client(outlet, Wishes(max_hz=1000))
+        for message in messages(2, "1"):
+            limited.offer(message)
+        assert limited._timer is not None
+        limited._timer.cancel()
+        limited._timer = None
+        began = loop.time()
+        while loop.time() < began + 0.002:
+            pass
+        limited._set_timer()
+        for message in messages(2, "2"):
+            limited.offer(message)
+        texts: list[Any] = []
+        while len(texts) < 4:
+            limited.flush()
+            texts += outlet.read()
+            await asyncio.sleep(0.001)
+        assert sorted((text["node"], text["n"]) for text in texts) == [("1", 0), ("1", 1), ("2", 0), ("2", 1)]
+        limited.close()
+
+    uvloop.run(run())
 
 
 async def test_closing_cancels_what_waits() -> None:

@@ -69,6 +69,7 @@ class Client:
         self._ring: Ring[bytes] = Ring(ring_size)
         self._coalescer: Coalescer[Message] | None = Coalescer(wishes.max_hz) if wishes.max_hz is not None else None
         self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0.0  # uvloop's handle of a time already past does not know its own
         self._warn_after = warn_after
         self._sent = GATEWAY_SENT.labels(endpoint)
         self._dropped = GATEWAY_DROPPED.labels(endpoint)
@@ -146,11 +147,12 @@ class Client:
     def _set_timer(self) -> None:
         assert self._coalescer is not None  # noqa: S101  # only called with one
         due = self._coalescer.next_due()
-        if due is None or (self._timer is not None and self._timer.when() <= due):
+        if due is None or (self._timer is not None and self._timer_at <= due):
             return
         if self._timer is not None:
             self._timer.cancel()
         self._timer = asyncio.get_running_loop().call_at(due, self._release)
+        self._timer_at = due
 
     def _release(self) -> None:
         self._timer = None
