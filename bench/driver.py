@@ -1,4 +1,4 @@
-"""Sends CSI packets of simulated nodes at a steady rate and prints how many as JSON; the process flow.py measures with."""
+"""Sends CSI packets of simulated nodes at a steady rate, prints how many as JSON: the process flow.py measures with."""
 
 from __future__ import annotations
 

@@ -12,7 +12,12 @@ from csiflow.commands.options import Json
 from csiflow.output import console, fail
 from csiflow.settings import checkout
 
-BENCHES = ("flow", "introspection", "fanout", "streaming")
+BENCHES = {
+    "flow": "flow.py",
+    "introspection": "introspection.py",
+    "fanout": "fanout.py",
+    "streaming": "streaming_forward.py",
+}
 
 
 def bench(
@@ -34,7 +39,7 @@ def bench(
         fail("benchmarks belong to a checkout; run ./csiflow there", 2)
     if name not in BENCHES:
         fail(f"there is no benchmark {name!r}; choose one of {', '.join(BENCHES)}", 2)
-    script = root / "bench" / f"{name}.py"
+    script = root / "bench" / BENCHES[name]
     console.print(f"[dim]$ python {script.relative_to(root)} {' '.join(context.args)}[/]")
     stdout = None if as_json else sys.stderr
     raise typer.Exit(

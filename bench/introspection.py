@@ -1,0 +1,15 @@
+"""What one frame costs the per-frame path, from samples to JSON on one core, beside DTW without streaming state."""
+
+from __future__ import annotations
+
+import argparse
+
+from csi_introspection.measure import measure
+from csiflow.output import emit_json
+
+parser = argparse.ArgumentParser(description=__doc__)
+parser.add_argument("--frames", type=int, default=20_000)
+parser.add_argument("--subcarriers", type=int, default=64)
+parser.add_argument("--signatures", type=int, default=3)
+options = parser.parse_args()
+emit_json(measure(options.frames, options.subcarriers, options.signatures))
