@@ -32,6 +32,8 @@ log = structlog.get_logger(__name__)
 
 POLL_TIMEOUT_MS = 500
 FETCH_WAIT_MS = 500
+BUSY_RECORDS = 8
+"""A fetch of this many records is no longer a household's; see ``busy_pause_ms``."""
 BUFFERED_BATCHES = 1024
 """Batches between fetching and processing; the stream's own queue is larger, so that it is never full."""
 
@@ -128,12 +130,18 @@ class BatchConsumer(Consumer):  # type: ignore[misc]  # Faust is untyped here
                 if not self.flow_active:
                     await self.wait(self.can_resume_flow)
                 await self._deliver_all(records, seeks)
+                await self._pause_when_busy(sum(map(len, records.values())))
         except self.consumer_stopped_errors:
             if not self.app.should_stop:
                 raise
         except asyncio.CancelledError:
             if not self.app.should_stop:
                 raise
+
+    async def _pause_when_busy(self, fetched: int) -> None:
+        """Let records gather: at high rates each fetch costs all of us, the broker too, more than its few records."""
+        if BUSY_RECORDS <= fetched < self.settings.max_poll_records // 2 and self.settings.busy_pause_ms:
+            await asyncio.sleep(self.settings.busy_pause_ms / 1000)
 
     async def _deliver_all(self, records: Mapping[Any, Sequence[ConsumerRecord[Any, Any]]], seeks: int) -> None:
         for partition, fetched in records.items():

@@ -26,6 +26,9 @@ class StreamingSettings(RuntimeSettings):
     """Offsets are committed this often; a killed worker's successor repeats at most this much."""
     max_poll_records: int = Field(default=500, ge=1)
     """Records taken in one step; the event loop is held for as long as their processing takes."""
+    busy_pause_ms: float = Field(default=4.0, ge=0)
+    """Pause before the next fetch when the last one brought several records but no backlog: fewer, larger fetches at
+    high rates. A few hundred frames a second and less never wait."""
     max_in_flight_records: int = Field(default=8192, ge=1)
     """Records fetched but not yet processed and acknowledged; above it, fetching waits (back-pressure)."""
     linger_ms: int = Field(default=0, ge=0)
