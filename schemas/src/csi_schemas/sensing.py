@@ -37,17 +37,17 @@ class SensingFeatures(msgspec.Struct):
     mean_rssi: float
     """dBm."""
     variance: float
-    """Mean over sub-carriers of the window variance of the normalised amplitude (mean amplitude 1)."""
+    """Mean over sub-carriers of the window variance of the normalised amplitude (root mean square 1)."""
     motion_band_power: float
-    """Power of the normalised amplitude's change in 0.5-10 Hz (or to the Nyquist rate), same unit as ``variance``."""
+    """Power in 0.5-10 Hz (or to the Nyquist rate) over the stream's last 4 s, same unit as ``variance``."""
     breathing_band_power: float
-    """Power in 0.1-0.5 Hz over the stream's recent windows, same unit as ``variance``."""
+    """Power in 0.1-0.5 Hz over the stream's last 30 s, same unit as ``variance``."""
     dominant_freq_hz: float
     """Frequency of the strongest spectral line, Hz; 0 when there is none."""
     change_points: int
     """Level shifts inside the window."""
     spectral_power: float
-    """Total power without the mean, same unit as ``variance``."""
+    """Total power over the stream's last 4 s without the mean, same unit as ``variance``."""
 
 
 class Classification(msgspec.Struct):
