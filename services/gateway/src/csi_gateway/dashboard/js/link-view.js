@@ -41,8 +41,8 @@ export class LinkView {
   tick(link) {
     if (this.banner.hidden) return;
     const seconds = Math.max(0, Math.ceil((link.retryAt - Date.now()) / 1000));
-    const since = this.lostAt === null ? "" : ` (for ${span((Date.now() - this.lostAt) / 1000)})`;
-    say(this.countdown, link.state === "waiting" ? `Trying again in ${seconds} s${since}.` : `Trying now${since}.`);
+    const next = link.state === "waiting" ? `Trying again in ${seconds} s` : "Trying again now";
+    say(this.countdown, `${next}; lost ${span((Date.now() - this.lostAt) / 1000)} ago.`);
   }
 
   /** The gateway dropped messages because this page was slow; said for a while after the last time. */

@@ -71,8 +71,9 @@ painter.every(4, () => {
   selection.settle(model);
   const chosen = selected();
   if (chosen !== null) link.watch(chosen.nodeId);
-  nodes.paint(model.nodes, clock, selection.key);
-  stream.paintFigures(chosen, chosen === null ? null : model.node(chosen.nodeId), clock);
+  const connected = link.state === "connected";
+  nodes.paint(model.nodes, clock, connected, selection.key);
+  stream.paintFigures(chosen, chosen === null ? null : model.node(chosen.nodeId), clock, connected);
   events.paint(model.events);
   sayOrHide(byId("not-live"), notLiveSentence([...model.nodes.values()]));
   linkView.tick(link);

@@ -2,10 +2,8 @@
 
 import { makeBadge, showProvenance } from "./badge.js";
 import { make, say, sayOrHide } from "./dom.js";
-import { MOTION_WORDS, minus, span, streamWords, timeOfDay } from "./format.js";
-
-/** Seconds without a frame from which the reader is told; below it is ordinary spacing of frames. */
-const SILENT_S = 3;
+import { MOTION_WORDS, minus, streamWords, timeOfDay } from "./format.js";
+import { freshness } from "./freshness.js";
 
 export class NodeCard {
   /** `choose` is called with the key of the stream the reader selects. */
@@ -36,18 +34,17 @@ export class NodeCard {
     );
   }
 
-  paint(clock, selectedKey) {
+  paint(clock, connected, selectedKey) {
     const { node } = this;
-    const age = clock.age(node.lastSeenNs);
-    const silent = node.stale || age >= SILENT_S;
+    const { words, silent } = freshness(node.lastSeenNs, clock, connected, node.stale);
     const stream = node.liveliest();
     this.element.dataset.provenance = node.provenance;
     this.element.dataset.stale = String(node.stale);
-    showProvenance(this.badge, node.provenance, node.stale);
+    showProvenance(this.badge, node.provenance, node.stale || !connected);
     const rssi = stream?.sensing.nodes[0]?.rssi_dbm;
     say(this.source, [node.source, rssi === undefined ? "" : `${minus(rssi.toFixed(0))} dBm`].filter(Boolean).join(" · "));
     this.age.classList.toggle("silent", silent);
-    say(this.age, silent ? `silent for ${span(age)}` : "heard just now");
+    say(this.age, words);
     this.paintMotion(stream);
     this.paintBreathing();
     this.paintStreams(selectedKey);
@@ -83,7 +80,7 @@ export class NodeCard {
       const row = this.row(stream);
       row.radio.checked = stream.key === selectedKey;
       const rate = stream.framesPerSecond();
-      say(row.rate, rate === null ? "" : `${rate.toFixed(1)} frames/s`);
+      say(row.rate, rate === null ? "" : `${rate.toFixed(1)}/s`);
       const regime = this.node.stale ? "" : (stream.snapshot?.regime ?? "");
       row.regime.dataset.regime = regime;
       say(row.regime, regime);
@@ -95,7 +92,7 @@ export class NodeCard {
     if (row === undefined) {
       const radio = make("input", { type: "radio", name: "stream", value: stream.key });
       radio.addEventListener("change", () => this.choose(stream.key));
-      const rate = make("span", { className: "rate" });
+      const rate = make("span", { className: "rate", title: "frames per second" });
       const regime = make("span", { className: "regime-word" });
       const element = make("label", {}, radio, make("span", { className: "name" }, streamWords(stream.label)), regime, rate);
       row = { radio, rate, regime, element, stream };

@@ -11,11 +11,11 @@ export class NodesView {
     this.cards = new Map();
   }
 
-  paint(nodes, clock, selectedKey) {
+  paint(nodes, clock, connected, selectedKey) {
     this.empty.hidden = nodes.size > 0;
     for (const node of nodes.values()) {
       if (!this.cards.has(node.id)) this.add(node);
-      this.cards.get(node.id).paint(clock, selectedKey);
+      this.cards.get(node.id).paint(clock, connected, selectedKey);
     }
   }
 

@@ -2,12 +2,11 @@
 
 import { showProvenance } from "./badge.js";
 import { byId, say } from "./dom.js";
-import { span, streamWords } from "./format.js";
+import { streamWords } from "./format.js";
+import { freshness } from "./freshness.js";
 import { HistoryChart } from "./history-chart.js";
 import { IntrospectionView } from "./introspection-view.js";
 import { Waterfall } from "./waterfall.js";
-
-const SILENT_S = 3;
 
 export class StreamView {
   constructor() {
@@ -20,13 +19,13 @@ export class StreamView {
     this.history = new HistoryChart(byId("history"));
   }
 
-  paintFigures(stream, node, clock) {
+  paintFigures(stream, node, clock, connected) {
     say(this.title, stream === null ? "No stream selected" : `Node ${stream.nodeId}: ${streamWords(stream.label)}`);
     this.panel.dataset.stream = stream?.key ?? "";
-    showProvenance(this.badge, node?.provenance ?? "");
-    const age = stream === null || stream.lastSeenNs === 0 ? null : clock.age(stream.lastSeenNs);
-    this.panel.dataset.stale = String(age !== null && age >= SILENT_S);
-    say(this.age, age === null ? "" : age >= SILENT_S ? `silent for ${span(age)}` : "heard just now");
+    const { words, silent } = freshness(stream?.lastSeenNs ?? 0, clock, connected, node?.stale);
+    showProvenance(this.badge, node?.provenance ?? "", !connected || node?.stale);
+    this.panel.dataset.stale = String(silent);
+    say(this.age, words);
     this.introspection.paint(stream?.snapshot ?? null);
   }
 

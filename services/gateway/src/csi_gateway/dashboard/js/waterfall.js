@@ -8,6 +8,9 @@ import { byId, make, say, sayOrHide } from "./dom.js";
 const FOLLOW = 0.25;
 const SCALE_EVERY_MS = 500;
 
+/** Columns for which a frame stands at most: until the next one, but no longer than a second. A longer silence is a gap. */
+const HOLD = Math.ceil((1000 * COLUMNS) / SPAN_MS);
+
 export class Waterfall {
   constructor() {
     this.canvas = byId("waterfall");
@@ -76,9 +79,13 @@ export class Waterfall {
     const { low, high } = this.scale;
     const steps = 255 / Math.max(high - low, 1e-6);
     const first = columnAt(edgeMs) - COLUMNS + 1;
+    let column = null;
+    let held = HOLD;
     for (let x = 0; x < COLUMNS; x += 1) {
-      const column = ring.column(first + x);
-      if (column === null) continue;
+      const own = ring.column(first + x);
+      held = own === null ? held + 1 : 0;
+      column = own ?? column;
+      if (column === null || held >= HOLD) continue;
       for (let carrier = 0; carrier < ring.carriers; carrier += 1) {
         const value = column[carrier];
         const pixel = value > 0 ? this.map[Math.min(255, Math.max(0, Math.round((value - low) * steps)))] : NULL_PIXEL;
@@ -88,6 +95,3 @@ export class Waterfall {
     context.putImageData(image, 0, 0);
   }
 }
-
-/** Seconds the waterfall spans. */
-export const SPAN_S = SPAN_MS / 1000;
