@@ -6,8 +6,9 @@ from dataclasses import fields
 
 import numpy as np
 import pytest
+from csi_events.confidence import ABSENT_CAP, HELD, SURE, of_absent, of_held, of_moving
 from csi_events.offline import Judged, Recording, frame_states, run
-from csi_events.stream import ABSENT_CAP, HELD, MIN_FRAMES, Stream
+from csi_events.stream import MIN_FRAMES, Stream
 from csi_events.windows import WindowRule
 from csi_schemas.events import (
     BreathingEstimated,
@@ -85,6 +86,16 @@ def test_confidence_is_bounded_by_what_can_be_known() -> None:
     assert max(held) <= HELD
     assert held == sorted(held, reverse=True)
     assert float(np.median(moving)) > 0.9
+
+
+@given(st.floats(-50, 50), st.floats(0, 1))
+def test_confidences_are_chances(score: float, share: float) -> None:
+    """Every confidence is within its bounds, grows with the evidence, and is even odds where motion begins."""
+    assert 1 - SURE <= of_moving(score) <= SURE
+    assert of_moving(score) <= of_moving(score + 0.1)
+    assert of_absent(score) == pytest.approx(min(1 - of_moving(score), ABSENT_CAP))
+    assert 0 <= of_held(share) <= HELD
+    assert of_moving(1.1) == pytest.approx(0.5, abs=0.1)
 
 
 def test_gain_control_does_not_move_anybody() -> None:

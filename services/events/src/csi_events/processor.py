@@ -72,8 +72,8 @@ class EventsProcessor:
     window still open when the offsets were committed; therefore the newest such window of every stream is emitted with
     the first live output. No frame is without a window that was emitted, as long as the warm-up reaches back over one
     window of every stream (with warm-up switched off, what was in open windows is lost with the worker); some frames
-    are in two. An update that is repeated exactly carries the same origin (the record of its last frame). ``tick`` counts
-    on from what the warm-up held.
+    are in two. An update that is repeated exactly carries the same origin (the record of its last frame). ``tick``
+    counts on from what the warm-up held.
     """
 
     def __init__(self, partition: int, settings: EventsSettings) -> None:

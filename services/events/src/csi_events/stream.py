@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from csi_events import confidence
 from csi_events._compile import kernel
 from csi_events.baseline import Baseline
 from csi_events.breathing import GROUPS, Breathing, BreathingEstimate, antenna_products
@@ -33,14 +34,6 @@ MIN_FRAMES = 4
 """A window of fewer usable frames does not decide anything."""
 GAP_S = 3.0
 """Silence (or 10 frame intervals, if longer) after which earlier frames are no longer compared with."""
-MOVING_LOGIT = (-3.43, 2.94)
-"""P(moves | score) = logistic(a + b * score), fitted on labelled windows of nine sources, each weighted alike."""
-SURE = 0.99
-"""Highest confidence: on the labelled windows 98.5 % of what the fit holds for at least 0.95 likely was right."""
-ABSENT_CAP = 0.7
-"""Highest confidence of ``absent``: a motionless person beyond the breathing test's reach looks the same."""
-HELD = 0.5
-"""Highest confidence of ``present_still`` on the strength of motion gone by: nothing speaks for it or against it."""
 BREATHING_FRESH_NS = 2_000_000_000
 """Age at which a breathing estimate is no longer shown."""
 BREATHING_EVENT_NS = 10_000_000_000
@@ -233,16 +226,13 @@ class Stream:
         return True
 
     def _confidence(self, score: float, now_ns: int, *, breathes: bool) -> float:
-        a, b = MOVING_LOGIT
-        moves = 1.0 / (1.0 + math.exp(-min(max(a + b * score, -20.0), 20.0)))
-        moves = min(max(moves, 1.0 - SURE), SURE)
         if self.motion.on:
-            return moves
+            return confidence.of_moving(score)
         if not self.presence.on:
-            return min(1.0 - moves, ABSENT_CAP)
+            return confidence.of_absent(score)
         if breathes and self.estimate is not None:
             return self.estimate.confidence
-        return HELD * self.presence.held_share(now_ns)
+        return confidence.of_held(self.presence.held_share(now_ns))
 
     def _undecided(
         self, verdict: Verdict, t_ns: NDArray[np.int64], share: float, features: Features | None = None
