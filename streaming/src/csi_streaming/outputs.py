@@ -3,7 +3,7 @@
 ``AIOKafkaProducer.send`` costs a coroutine and a future per record, ``send_batch`` waits until the previous batch of
 the partition has left. Here records are appended to the open batch of their partition as ``send`` would do, with one
 acknowledgement per batch. Ordering and idempotence stay aiokafka's: its sender numbers batches when it drains them,
-one request per partition at a time. Needs the internals checked by ``internals.py``.
+one request per partition at a time. test_library_seams.py checks that the private parts used here are there.
 """
 
 from __future__ import annotations
