@@ -69,8 +69,8 @@ EVENTS_WINDOWS = Counter("csiflow_events_windows", "Windows closed, by what clos
 EVENTS_EMITTED = Counter("csiflow_events_emitted", "Events published by name.", ["event"])
 EVENTS_FORGOTTEN = Counter(
     "csiflow_events_streams_forgotten",
-    "Streams whose state was dropped: idle for too long, or to make room for new ones. Rising 'room' means more streams "
-    "than CSIFLOW_EVENTS_MAX_STREAMS, or somebody invents nodes.",
+    "Streams whose state was dropped: idle for too long, or to make room for new ones. Rising 'room' means more "
+    "streams than CSIFLOW_EVENTS_MAX_STREAMS, or somebody invents nodes.",
     ["reason"],
 )
 INTROSPECTION_SNAPSHOTS = Counter("csiflow_introspection_snapshots", "Snapshots published.")
@@ -78,8 +78,8 @@ INTROSPECTION_REGIME = Counter("csiflow_introspection_regime_changes", "Regime c
 INTROSPECTION_SIGNATURES = Gauge("csiflow_introspection_signatures", "Signatures loaded.")
 INTROSPECTION_FORGOTTEN = Counter(
     "csiflow_introspection_streams_forgotten",
-    "Streams whose state was dropped: idle for too long, or to make room for new ones. Rising 'room' means more streams "
-    "than CSIFLOW_INTROSPECTION_MAX_STREAMS, or somebody invents nodes.",
+    "Streams whose state was dropped: idle for too long, or to make room for new ones. Rising 'room' means more "
+    "streams than CSIFLOW_INTROSPECTION_MAX_STREAMS, or somebody invents nodes.",
     ["reason"],
 )
 
