@@ -142,8 +142,8 @@ def start_scan(state: Record, variance: float) -> bool:
         return False
     state.scan_newest = state.time - 1
     state.neighbours = 0
-    state.divergence[:] = 0.0
-    state.histogram[:] = 0
+    state.divergence.fill(0.0)
+    state.histogram.fill(0)
     state.lowest = log_floor(state.floor) - 8.0
     return True
 

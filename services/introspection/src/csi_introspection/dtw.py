@@ -168,7 +168,7 @@ def match_motion(
     frames, most = frames_of_best(cells, energy, weights, band, best, gains)
     score = most / (energy[frames] + np.float32(1e-20))
     if score <= _ZERO:
-        out[:] = 0.0
+        out.fill(0.0)
         return
     out[SCORE] = min(score, 1.0)
     out[PROGRESS] = (best + 1) / evidence.size
@@ -190,7 +190,7 @@ def match_rest(cells: Float32, band: int, rows: int, quiet_cost: float, out: Flo
             nearest = cells[r, rows] / (matched + rows)
             frames = matched
     if frames == 0:
-        out[:] = 0.0
+        out.fill(0.0)
         return
     out[SCORE] = min(1.0, quiet_cost / (nearest + 1e-20))
     out[PROGRESS] = 1.0

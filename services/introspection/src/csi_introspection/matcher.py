@@ -113,12 +113,12 @@ def rescale(matcher: Matcher, inverse_scale: Float32) -> None:
 @kernel
 def forget(matcher: Matcher) -> None:
     """Void every alignment, as after a change of the quiet they were measured against."""
-    matcher.cells[:] = dtw.UNREACHED
+    matcher.cells.fill(dtw.UNREACHED)
     matcher.turn[0] = 0
-    matcher.dots[:] = 0.0
-    matcher.vectors[:] = 0.0
-    matcher.energy[:] = 0.0
-    matcher.matches[:] = 0.0
+    matcher.dots.fill(0.0)
+    matcher.vectors.fill(0.0)
+    matcher.energy.fill(0.0)
+    matcher.matches.fill(0.0)
 
 
 @kernel
@@ -132,7 +132,7 @@ def advance_signature(matcher: Matcher, k: int, own: np.float32, quiet_cost: flo
     weights = matcher.weights[widest - band :]
     cross, cost, evidence = matcher.work[0, :rows], matcher.work[1, :rows], matcher.work[2, :rows]
     dtw.cross_products(matcher.templates[k], matcher.vectors[0], matcher.dots[k], cross)
-    evidence[:] = -dtw.UNREACHED
+    evidence.fill(-dtw.UNREACHED)
     for g in range(matcher.gains.size):
         dtw.cell_costs(own, cross, matcher.row_energy[k], matcher.gains[g], cost)
         dtw.advance_cells(last[g], cells[g], cost, band, matcher.energy, weights, first, evidence)

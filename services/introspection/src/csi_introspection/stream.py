@@ -42,6 +42,8 @@ REGIME, CHANGED, EXPONENT, DIMENSION, CONFIDENCE, CALIBRATING, MATCHES = range(7
 MATCH_FIELDS = 4
 RESULT_SIZE = MATCHES + 1 + TOP * MATCH_FIELDS
 
+_NO_SAMPLES = np.frombuffer(b"", np.int8)
+
 
 @kernel
 def rounded(value: float) -> float:
@@ -85,66 +87,6 @@ def report(attractor: Record, calibrated: int, matches: Float64, thresholds: Flo
 
 
 @kernel
-def match_tail(
-    matcher: Matcher, tail: Float32, newest: int, held: int, moments: Float64, inverse_scale: Float32
-) -> None:
-    """Match the last ``held + 1`` vectors afresh: the quiet they are measured against has changed."""
-    rescale(matcher, inverse_scale)
-    forget(matcher)
-    cost = quiet.quiet_cell_cost(moments, dtw.STEP_WEIGHT)
-    for t in range(newest - held, newest + 1):
-        advance_matcher(matcher, tail[t], moments[quiet.MEAN], inverse_scale, cost)
-
-
-@kernel
-def take_vector(
-    vector: Float32,
-    axis: Float64,
-    tail: Float32,
-    rest: Record,
-    moments: Float64,
-    inverse_scale: Float32,
-    attractor: Record,
-    matcher: Matcher,
-    out: Float64,
-) -> None:
-    """Take one feature vector into a stream's state.
-
-    Args:
-        vector: (D) finite.
-        axis: (D) weights of the attractor's scalar.
-        tail: (2 TAIL, D) every vector twice, TAIL apart, so that the newest TAIL are contiguous.
-        rest: Record of ``quiet.STATE``.
-        moments: (7, D), see ``quiet``.
-        inverse_scale: (D), see ``quiet``.
-        attractor: Record of ``attractor.STATE``.
-        matcher: See ``matcher``.
-        out: (RESULT_SIZE) receives the result, see ``report``.
-    """
-    place = attractor.time % TAIL
-    newest = place + TAIL
-    held = min(attractor.time, TAIL - 1)
-    scalar = 0.0
-    for d in range(vector.size):
-        tail[place, d] = vector[d]
-        tail[newest, d] = vector[d]
-        scalar += axis[d] * vector[d]
-    advance_attractor(attractor, scalar)
-    if rest.calibrated == 1:
-        cost = quiet.quiet_cell_cost(moments, dtw.STEP_WEIGHT)
-        advance_matcher(matcher, vector, moments[quiet.MEAN], inverse_scale, cost)
-    before, earlier = tail[newest - min(held, 1)], tail[newest - min(held, quiet.LAG)]
-    verdict = quiet.advance_quiet(rest, moments, inverse_scale, vector, before, earlier, scalar)
-    if verdict != quiet.KEPT:
-        attractor.floor = noise_floor(rest.scalar_variance, rest.scalar_mean)
-    if verdict == quiet.ADOPTED:
-        match_tail(matcher, tail, newest, held, moments, inverse_scale)
-    elif verdict == quiet.REFINED:
-        rescale(matcher, inverse_scale)
-    report(attractor, rest.calibrated, matcher.matches, matcher.thresholds, out)
-
-
-@kernel
 def advance_frame(
     iq: Int8,
     amplitude: Float32,
@@ -154,23 +96,64 @@ def advance_frame(
     vector: Float32,
     axis: Float64,
     tail: Float32,
-    rest: NDArray[np.void],
+    rest_state: NDArray[np.void],
     moments: Float64,
     inverse_scale: Float32,
-    attractor: NDArray[np.void],
+    attractor_state: NDArray[np.void],
     out: Float64,
-    *matcher: Any,
+    *matcher_arrays: Any,
 ) -> None:
-    """Take one frame's interleaved I, Q; a frame in which an antenna heard nothing leaves the state as it was.
+    """Take one frame into a stream's state: the one kernel that Python calls per frame.
 
-    This is what Python calls. The matcher's arrays come one by one, because a tuple of arrays passed as one argument
-    costs a call several times as much.
+    The matcher's arrays come one by one: a tuple of arrays passed as one argument costs several times as much. All
+    three kinds of input go through one entry, as each entry would be compiled with everything it calls.
+
+    Args:
+        iq: Interleaved I, Q, antenna-major. Empty: ``amplitude`` holds the frame's amplitudes.
+        amplitude: (antennas x sub-carriers).
+        live: See ``features.Layout``.
+        edges: See ``features.Layout``.
+        bins: See ``features.Layout``. 0: ``vector`` holds the frame's features.
+        vector: (D) features of the frame, finite.
+        axis: (D) weights of the attractor's scalar.
+        tail: (2 TAIL, D) every vector twice, TAIL apart, so that the newest TAIL are contiguous.
+        rest_state: (1) ``quiet.STATE``.
+        moments: (7, D), see ``quiet``.
+        inverse_scale: (D), see ``quiet``.
+        attractor_state: (1) ``attractor.STATE``.
+        out: (RESULT_SIZE) receives the result, see ``report``. A frame in which an antenna heard nothing leaves it,
+            and the state, as they were, but for ``CHANGED``.
+        matcher_arrays: The fields of a ``Matcher``.
     """
-    amplitude_of_iq(iq, amplitude)
-    if bins_of_amplitude(amplitude, live, edges, bins, vector):
-        take_vector(vector, axis, tail, rest[0], moments, inverse_scale, attractor[0], Matcher(*matcher), out)
-    else:
+    if iq.size > 0:
+        amplitude_of_iq(iq, amplitude)
+    if bins > 0 and not bins_of_amplitude(amplitude, live, edges, bins, vector):
         out[CHANGED] = 0.0
+        return
+    rest, attractor, matcher = rest_state[0], attractor_state[0], Matcher(*matcher_arrays)
+    place = attractor.time % TAIL
+    newest = place + TAIL
+    held = min(attractor.time, TAIL - 1)
+    scalar = 0.0
+    for d in range(vector.size):
+        tail[place, d] = vector[d]
+        tail[newest, d] = vector[d]
+        scalar += axis[d] * vector[d]
+    before, earlier = tail[newest - min(held, 1)], tail[newest - min(held, quiet.LAG)]
+    verdict = quiet.advance_quiet(rest, moments, inverse_scale, vector, before, earlier, scalar)
+    first = newest
+    if verdict != quiet.KEPT:
+        attractor.floor = noise_floor(rest.scalar_variance, rest.scalar_mean)
+        rescale(matcher, inverse_scale)
+    if verdict == quiet.ADOPTED:
+        forget(matcher)
+        first = newest - held  # what older frames are worth against the new quiet is told by matching them again
+    advance_attractor(attractor, scalar)
+    if rest.calibrated == 1:
+        cost = quiet.quiet_cell_cost(moments, dtw.STEP_WEIGHT)
+        for t in range(first, newest + 1):
+            advance_matcher(matcher, tail[t], moments[quiet.MEAN], inverse_scale, cost)
+    report(attractor, rest.calibrated, matcher.matches, matcher.thresholds, out)
 
 
 def nothing_known() -> Float64:
@@ -188,9 +171,13 @@ class VectorStream:
     Args:
         axis: (D) weights that make the attractor's scalar of a vector.
         signatures: Those that fit.
+        layout: How amplitudes become vectors; ``None`` when only vectors are given.
+        carriers: Antennas x sub-carriers of a frame.
     """
 
-    def __init__(self, axis: Float64, signatures: Sequence[Signature]) -> None:
+    def __init__(
+        self, axis: Float64, signatures: Sequence[Signature], layout: Layout | None = None, carriers: int = 0
+    ) -> None:
         width = axis.size
         self.signatures = list(signatures)
         self.result = nothing_known()
@@ -199,7 +186,10 @@ class VectorStream:
         self.quiet, self.moments, self.inverse_scale = quiet.new_quiet(width)
         self.attractor = new_attractor()
         self.matcher = new_matcher(self.signatures, width)
-        self.arguments = (
+        self._amplitude = np.zeros(carriers, np.float32)
+        self._vector = np.zeros(width, np.float32)
+        state = (
+            self._vector,
             axis,
             self.tail,
             self.quiet,
@@ -209,12 +199,24 @@ class VectorStream:
             self.result,
             *self.matcher,
         )
-        """What ``advance_frame`` takes after the vector."""
+        unused = np.zeros(0, np.int32)
+        live, edges, bins = (unused, unused, 0) if layout is None else layout
+        self._of_frame = (self._amplitude, live, edges, bins, *state)
+        self._of_vector = (_NO_SAMPLES, self._amplitude, unused, unused, 0, *state)
+
+    def advance_iq(self, iq: Int8) -> None:
+        """Take one frame's samples: int8 I, Q interleaved, antenna-major."""
+        advance_frame(iq, *self._of_frame)
+
+    def advance_amplitude(self, amplitude: Float32) -> None:
+        """Take one frame's amplitudes, antenna-major."""
+        self._amplitude[:] = amplitude
+        advance_frame(_NO_SAMPLES, *self._of_frame)
 
     def advance(self, vector: Float32) -> None:
-        """Take one vector, (D) and finite."""
-        axis, tail, rest, moments, inverse_scale, attractor, out = self.arguments[:7]
-        take_vector(vector, axis, tail, rest[0], moments, inverse_scale, attractor[0], self.matcher, out)
+        """Take one feature vector, (D) and finite."""
+        self._vector[:] = vector
+        advance_frame(*self._of_vector)
 
 
 class FrameStream:
@@ -236,11 +238,7 @@ class FrameStream:
         self.not_applicable: list[NotApplicable] = []
         self._learnt = 0
         self._sum = np.zeros(n_antennas * n_subcarriers)
-        self._amplitude = np.zeros(n_antennas * n_subcarriers, np.float32)
         self._unknown = nothing_known()
-        self._vector: Float32
-        self._layout: Layout
-        self._arguments: tuple[Any, ...]
 
     @property
     def result(self) -> Float64:
@@ -258,17 +256,15 @@ class FrameStream:
         if self.stream is None:
             self._learn(amplitudes(iq))
         else:
-            advance_frame(iq, *self._arguments)
+            self.stream.advance_iq(iq)
 
     def advance_amplitude(self, amplitude: Float32) -> None:
         """Take one frame of which only the amplitudes are known, antenna-major."""
         self.frame_count += 1
         if self.stream is None:
             self._learn(amplitude)
-        elif bins_of_amplitude(amplitude, self._layout.live, self._layout.edges, self._layout.bins, self._vector):
-            self.stream.advance(self._vector)
         else:
-            self.stream.result[CHANGED] = 0.0
+            self.stream.advance_amplitude(amplitude)
 
     def _learn(self, amplitude: Float32) -> None:
         """Count a frame towards the layout; with the last one, begin."""
@@ -282,17 +278,7 @@ class FrameStream:
         fits, self.not_applicable = applicable(self.library, None if layout is None else layout.width)
         if layout is None:
             return
-        self.stream = VectorStream(scalar_axis(layout), fits)
-        self._layout = layout
-        self._vector = np.zeros(layout.width, np.float32)
-        self._arguments = (
-            self._amplitude,
-            layout.live,
-            layout.edges,
-            layout.bins,
-            self._vector,
-            *self.stream.arguments,
-        )
+        self.stream = VectorStream(scalar_axis(layout), fits, layout, self._sum.size)
 
 
 def applicable(library: Sequence[Signature], width: int | None) -> tuple[list[Signature], list[NotApplicable]]:
