@@ -4,157 +4,227 @@ from __future__ import annotations
 
 import asyncio
 import json
-import secrets
-import socket
+import re
+import subprocess
+import sys
 import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
-from compose.engine import NoDockerError, base_image, compose_command, engine, kafka_image, run
+from compose.engine import NoDockerError, docker_engine, run
+from compose.images import kafka_image, python_image
+from compose.project import CONSUMERS, ROOT, Container, Project, compose_command, installed
 from csi_ingest.recordings import open_recording
 from csi_ingest.replay import send
-from csiflow.observer import WebsocketTally
+from csi_schemas.topics import FRAMES
+from csiflow.observer import KafkaTally, WebsocketTally
 
 pytestmark = [pytest.mark.compose, pytest.mark.timeout(1500)]
 
-ROOT = Path(__file__).resolve().parents[2]
-CONSUMER_WORKERS = 2
-
-
-@dataclass(frozen=True)
-class Docker:
-    """An engine with the two images every test needs."""
-
-    host: str
-    base: str
-    kafka: str
-
-
-@dataclass(frozen=True)
-class Installation:
-    """A running compose project and how to reach it."""
-
-    environment: dict[str, str]
-    project: str
-
-    def compose(self, *arguments: str, timeout: float = 900) -> str:
-        """Run a compose command on the project."""
-        return run(
-            *compose_command(), "-p", self.project, *arguments, environment=self.environment, cwd=ROOT, timeout=timeout
-        )
-
-    def containers(self) -> list[dict[str, object]]:
-        """Inspect every container of the project that runs."""
-        identifiers = self.compose("ps", "-q").split()
-        inspected = json.loads(run("docker", "inspect", *identifiers, environment=self.environment))
-        return [container for container in inspected if container["State"]["Running"]]
-
-
-def free_port(kind: socket.SocketKind) -> str:
-    """Return a port of the loopback interface nobody has."""
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return str(probe.getsockname()[1])
+WORKERS = 2
+SERVICES = {"kafka": 1, "ingest": 1, "gateway": 1, **dict.fromkeys(CONSUMERS, WORKERS)}
+RECORDING = "a_two_node_60s.pcap"
 
 
 @pytest.fixture(scope="module")
-def docker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Docker]:
-    """Yield a Docker engine, or skip saying why there is none."""
-    folder = tmp_path_factory.mktemp("docker")
+def docker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """Environment of an engine and the two images to start from; skips, saying why, where there is none."""
+    folder = tmp_path_factory.mktemp("images")
     try:
         compose_command()
-        with engine(folder) as host:
-            base = base_image(host, folder)
-            yield Docker(host, base, kafka_image(host, folder, base))
+        with docker_engine() as host:
+            buildx = subprocess.run(["docker", "buildx", "version"], check=False, capture_output=True).returncode == 0
+            environment = {"DOCKER_HOST": host, "DOCKER_BUILDKIT": "1" if buildx else "0"}
+            base = python_image(folder, environment)
+            kafka = kafka_image(folder, base, environment)
+            yield {**environment, "CSIFLOW_BASE_IMAGE": base, "CSIFLOW_KAFKA_IMAGE": kafka}
     except NoDockerError as reason:
         pytest.skip(f"the compose test needs Docker: {reason}")
 
 
 @pytest.fixture(scope="module")
-def installation(docker: Docker) -> Iterator[Installation]:
-    """Yield the project, up and healthy with two workers of each consumer."""
-    environment = {
-        "DOCKER_HOST": docker.host,
-        "DOCKER_BUILDKIT": "0",
-        "CSIFLOW_BASE_IMAGE": docker.base,
-        "CSIFLOW_KAFKA_IMAGE": docker.kafka,
-        "CSIFLOW_TOKEN": secrets.token_hex(16),
-        "CSIFLOW_GATEWAY_PORT": free_port(socket.SOCK_STREAM),
-        "CSIFLOW_INGEST_OPERATIONS_PORT": free_port(socket.SOCK_STREAM),
-        "CSIFLOW_LIVE_PORT": free_port(socket.SOCK_DGRAM),
-        "CSIFLOW_REPLAY_PORT": free_port(socket.SOCK_DGRAM),
-        "CSIFLOW_SYNTHETIC_PORT": free_port(socket.SOCK_DGRAM),
-    }
-    project = Installation(environment, f"csiflow-test-{secrets.token_hex(4)}")
-    try:
-        scale = [
-            argument for name in ("events", "introspection") for argument in ("--scale", f"{name}={CONSUMER_WORKERS}")
-        ]
-        project.compose("up", "--detach", "--build", *scale)
+def project(docker: dict[str, str]) -> Iterator[Project]:
+    """The project, started with two workers of each consumer."""
+    with installed(docker, WORKERS) as project:
         yield project
-    finally:
-        project.compose("down", "--volumes", "--timeout", "20")
 
 
-async def healthy(project: Installation, timeout: float = 180) -> list[dict[str, object]]:
-    """Wait until every running container is healthy; the containers' logs are part of the error."""
-    deadline = asyncio.get_running_loop().time() + timeout
-    while True:
-        containers = project.containers()
-        states = {str(c["Name"]): c["State"].get("Health", {}).get("Status") for c in containers}  # type: ignore[attr-defined]
-        if len(states) == 3 + 2 * CONSUMER_WORKERS and set(states.values()) == {"healthy"}:
-            return containers
-        if asyncio.get_running_loop().time() > deadline:
-            pytest.fail(f"not healthy within {timeout:g} s: {states}\n{project.compose('logs', '--tail=40')[-8000:]}")
-        await asyncio.sleep(1)
+async def test_every_container_is_healthy_and_unprivileged(project: Project) -> None:
+    """All become healthy; none runs as root or can become it; ours write nowhere but in /tmp."""
+    containers = await project.wait_healthy()
 
-
-async def test_recording_a_through_compose(installation: Installation, csiflow_data: Path) -> None:
-    """Two workers a consumer, non-root and healthy: the recording's counts are the demo's, nothing lost or doubled."""
-    containers = await healthy(installation)
+    names = [container.service for container in containers]
+    assert {name: names.count(name) for name in names} == SERVICES
     for container in containers:
-        identifier = run("docker", "exec", str(container["Id"]), "id", "-u", environment=installation.environment)
-        assert identifier.strip() != "0", f"{container['Name']} runs as root"
+        host = container.details["HostConfig"]
+        assert project.docker("exec", container.id, "id", "-u").strip() != "0", container.service
+        assert not host["Privileged"]
+        assert host["CapDrop"] == ["ALL"]
+        assert host["SecurityOpt"] == ["no-new-privileges:true"]
+        assert host["ReadonlyRootfs"] == (container.service != "kafka")
+    assert [container.state for container in project.containers("topics")] == ["exited 0"]
 
-    environment = installation.environment
-    base = f"ws://127.0.0.1:{environment['CSIFLOW_GATEWAY_PORT']}"
-    introspection = WebsocketTally(f"{base}/ws/introspection", environment["CSIFLOW_TOKEN"])
-    sensing = WebsocketTally(f"{base}/ws/sensing", environment["CSIFLOW_TOKEN"])
-    recording = open_recording(csiflow_data / "wire" / "a_two_node_60s.pcap")
-    async with introspection.running(), sensing.running():
-        report = await send(recording, f"127.0.0.1:{environment['CSIFLOW_REPLAY_PORT']}", 6.0)
-        deadline = asyncio.get_running_loop().time() + 30
-        while introspection.received < report.sent and asyncio.get_running_loop().time() < deadline:
-            await asyncio.sleep(0.1)
-        url = f"http://127.0.0.1:{environment['CSIFLOW_INGEST_OPERATIONS_PORT']}/stats"
-        with urllib.request.urlopen(url, timeout=10) as response:
-            stats = json.load(response)
 
-    assert (stats["received"], stats["published"], stats["rejected"], stats["dropped"]) == (2669, 2669, 0, 0)
-    assert introspection.received == 2669
-    assert sum(introspection.origins.values()) == 2669, "a snapshot came twice"
-    assert sensing.received > 0
-    assert {node: set(found["streams"]) for node, found in stats["nodes"].items()} == {
-        node: {"1x64@6", "1x128@6", "1x192@6"} for node in ("1", "2")
+async def test_only_the_port_for_nodes_is_open_to_the_network(project: Project) -> None:
+    """Whatever is published listens on loopback, except the UDP port that ESP32 nodes send to."""
+    published = {
+        (container.service, port, binding["HostIp"])
+        for container in await project.wait_healthy()
+        for port, bindings in container.details["HostConfig"]["PortBindings"].items()
+        for binding in bindings or ()
+    }
+
+    assert {(service, port) for service, port, address in published if address != "127.0.0.1"} == {
+        ("ingest", "5005/udp")
+    }
+    assert {(service, port) for service, port, address in published if address == "127.0.0.1"} == {
+        ("kafka", "9094/tcp"),
+        ("ingest", "5006/udp"),
+        ("ingest", "5007/udp"),
+        ("ingest", "9100/tcp"),
+        ("gateway", "8080/tcp"),
     }
 
 
-async def test_testcontainers_path_of_the_kafka_fixture(docker: Docker, installation: Installation) -> None:
-    """Where Docker answers, the Kafka fixture uses testcontainers: the topics test passes on such a broker."""
-    await healthy(installation)
-    said = run(
-        "python",
-        "-m",
-        "pytest",
-        "-rA",
-        "tests/flow/test_topics.py",
-        environment={
-            "DOCKER_HOST": docker.host,
-            "CSIFLOW_TEST_KAFKA_IMAGE": docker.kafka,
-            "CSIFLOW_TEST_KAFKA": "testcontainers",
-        },
-        cwd=ROOT,
+async def test_kernels_come_compiled_with_the_image(project: Project) -> None:
+    """A consumer that runs has compiled nothing: its cache is still the one that was built into the image."""
+    await project.wait_healthy()
+    for container in project.containers(*CONSUMERS):
+        compiled = project.docker("exec", container.id, "find", "/opt/csiflow/kernels", "-name", "*.nbc")
+        assert compiled, container.service
+        project.docker("exec", container.id, "diff", "-r", "/opt/csiflow/kernels", "/tmp/kernels")  # noqa: S108
+
+
+async def test_a_recording_comes_out_as_in_the_demo(project: Project, csiflow_data: Path) -> None:
+    """Every frame of two nodes and three stream shapes has one snapshot, in Kafka and on the websocket."""
+    await project.wait_healthy()
+    manifest = json.loads((csiflow_data / "wire" / "manifest.json").read_text())
+    expected = next(entry for entry in manifest if entry["file"] == RECORDING)
+    frames = expected["packets"]
+    token, gateway = project.environment["CSIFLOW_TOKEN"], f"ws://{project.port('CSIFLOW_GATEWAY_PORT')}"
+    kafka = KafkaTally(project.port("CSIFLOW_KAFKA_PORT"))
+    snapshots = WebsocketTally(f"{gateway}/ws/introspection", token)
+    updates = WebsocketTally(f"{gateway}/ws/sensing", token)
+
+    async with kafka.running(), snapshots.running(), updates.running():
+        recording = open_recording(csiflow_data / "wire" / RECORDING)
+        report = await send(recording, project.port("CSIFLOW_REPLAY_PORT"), 6.0)
+        await settled(frames, kafka, snapshots, updates)
+    stats = await asyncio.to_thread(get_json, f"http://{project.port('CSIFLOW_INGEST_OPERATIONS_PORT')}/stats")
+
+    assert report.sent == frames
+    assert {
+        name: stats[name] for name in ("received", "published", "duplicates", "rejected", "dropped", "pending")
+    } == {
+        "received": frames,
+        "published": frames,
+        "duplicates": 0,
+        "rejected": 0,
+        "dropped": 0,
+        "pending": 0,
+    }
+    assert streams_by_node(stats) == expected["by_node_and_length"]
+    for tally in (kafka, snapshots):
+        assert len(tally.origins) == frames
+        assert set(tally.origins.values()) == {1}, "a snapshot came twice"
+    assert len(kafka.sensing_origins) == updates.received > 0
+    assert set(updates.origins.values()) == {1}, "a sensing update came twice"
+    assert (snapshots.dropped, updates.dropped) == (0, 0)
+    for service in CONSUMERS:
+        shares = [await partitions(project, container) for container in project.containers(service)]
+        assert sum(shares) == FRAMES.partitions
+        assert all(shares), f"a worker of {service} has nothing to do: {shares}"
+
+
+async def test_kafka_keeps_its_data_in_the_named_volume(project: Project) -> None:
+    """The topics' logs are in a volume that outlives the container."""
+    await project.wait_healthy()
+    (kafka,) = project.containers("kafka")
+    mounts = {mount["Destination"]: mount for mount in kafka.details["Mounts"]}
+    assert mounts["/var/lib/kafka/data"]["Name"] == f"{project.name}_kafka"
+    assert f"{FRAMES.name}-0" in project.docker("exec", kafka.id, "ls", "/var/lib/kafka/data").split()
+
+
+async def test_kafka_fixture_runs_on_testcontainers(docker: dict[str, str]) -> None:
+    """Where Docker answers, the tests' Kafka is a container: the topics test passes on one."""
+    environment = {
+        **docker,
+        "CSIFLOW_TEST_KAFKA": "testcontainers",
+        "CSIFLOW_TEST_KAFKA_IMAGE": docker["CSIFLOW_KAFKA_IMAGE"],
+    }
+    said = await asyncio.to_thread(
+        lambda: run(
+            *(sys.executable, "-m", "pytest", "--rootdir", str(ROOT), "-c", str(ROOT / "pyproject.toml")),
+            str(ROOT / "tests" / "flow" / "test_topics.py"),
+            environment=environment,
+        )
     )
-    assert "passed" in said
+    assert f"in a container of {docker['CSIFLOW_KAFKA_IMAGE']}" in said
+    assert re.search(r"\d+ passed", said)
+    assert not re.search(r"\d+ (skipped|failed)", said)
+
+
+async def test_services_end_cleanly(project: Project) -> None:
+    """Told to stop, every service of ours commits what it has and ends with code 0."""
+    await project.wait_healthy()
+    await asyncio.to_thread(project.compose, "stop")
+    states = {
+        container.details["Name"]: container.state for container in project.containers(*CONSUMERS, "ingest", "gateway")
+    }
+    assert set(states.values()) == {"exited 0"}, states
+
+
+def test_without_a_token_compose_says_what_to_do(tmp_path: Path) -> None:
+    """Nothing starts without a token, and the message names the variable and the file to put it in."""
+    try:
+        command = compose_command()
+    except NoDockerError as reason:
+        pytest.skip(f"the compose test needs Docker: {reason}")
+    (tmp_path / "docker-compose.yml").write_text((ROOT / "docker-compose.yml").read_text())
+    with pytest.raises(RuntimeError, match=r"(?s)CSIFLOW_TOKEN.*\.env"):
+        run(*command, "-f", str(tmp_path / "docker-compose.yml"), "config", environment={"CSIFLOW_TOKEN": ""})
+
+
+async def settled(frames: int, kafka: KafkaTally, snapshots: WebsocketTally, updates: WebsocketTally) -> None:
+    """Wait until every frame has its snapshot and nothing came for 2 s; the caller asserts what that was."""
+    loop = asyncio.get_running_loop()
+
+    def progress() -> tuple[int, ...]:
+        tallies = (kafka.origins, kafka.sensing_origins, snapshots.origins, updates.origins)
+        return tuple(tally.total() for tally in tallies)
+
+    deadline, last, changed = loop.time() + 60, progress(), loop.time()
+    while loop.time() - changed < 2 or min(kafka.snapshots, snapshots.received) < frames:
+        if loop.time() > deadline:
+            return
+        await asyncio.sleep(0.1)
+        if progress() != last:
+            last, changed = progress(), loop.time()
+
+
+def get_json(url: str) -> Any:
+    """GET a JSON document."""
+    with urllib.request.urlopen(url, timeout=10) as response:  # noqa: S310 - our own address
+        return json.load(response)
+
+
+def streams_by_node(stats: dict[str, Any]) -> dict[str, int]:
+    """Frames by node and sub-carriers in the manifest's words; every stream is of one antenna on channel 6."""
+    return {
+        f"node {node} n_sub {stream.removeprefix('1x').removesuffix('@6')}": frames
+        for node, found in stats["nodes"].items()
+        for stream, frames in found["streams"].items()
+    }
+
+
+async def partitions(project: Project, container: Container) -> int:
+    """How many partitions a worker holds, by its own metrics."""
+    script = "import urllib.request as u; print(u.urlopen('http://127.0.0.1:9100/metrics').read().decode())"
+    metrics = await asyncio.to_thread(project.docker, "exec", container.id, "python", "-c", script)
+    return sum(
+        int(float(line.rsplit(" ", 1)[1]))
+        for line in metrics.splitlines()
+        if line.startswith("csiflow_stream_partitions{")
+    )

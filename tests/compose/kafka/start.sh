@@ -1,10 +1,16 @@
 #!/usr/bin/env bash
-# KAFKA_NODE_ID=1 becomes node.id=1, and so on, as in the apache/kafka image; then format the log once and run.
+# KAFKA_NODE_ID=1 becomes node.id=1 (two underscores stand for one, three for a dash), as in the apache/kafka image; then
+# the data folder is formatted, unless it is, and the broker takes this process over.
 set -euo pipefail
 properties=/tmp/server.properties
-env | sed -n 's/^KAFKA_\([A-Z0-9_]*\)=\(.*\)$/\1=\2/p' | while IFS='=' read -r name value; do
-    printf '%s=%s\n' "$(printf '%s' "$name" | tr 'A-Z_' 'a-z.')" "$value"
+for variable in "${!KAFKA_@}"; do
+    [ "$variable" != KAFKA_HEAP_OPTS ] || continue
+    name=${variable#KAFKA_}
+    name=${name,,} name=${name//___/-} name=${name//__/$'\t'} name=${name//_/.} name=${name//$'\t'/_}
+    printf '%s=%s\n' "$name" "${!variable}"
 done >"$properties"
-kafka() { exec /opt/java/bin/java -Xmx512m -cp '/opt/kafka/libs/*' "$@"; }
-(kafka kafka.tools.StorageTool format --ignore-formatted -t "${CLUSTER_ID:-4L6g3nShT-eMCtK--X86sw}" -c "$properties")
-kafka kafka.Kafka "$properties"
+# shellcheck disable=SC2086 # the heap options are words
+java() { exec /opt/java/bin/java ${KAFKA_HEAP_OPTS:--Xmx512m} -Dlog4j2.configurationFile=/opt/kafka/log4j2.properties \
+    --sun-misc-unsafe-memory-access=allow -cp '/opt/kafka/libs/*' "$@"; }
+(java kafka.tools.StorageTool format --ignore-formatted -t "${CLUSTER_ID:-5L6g3nShT-eMCtK--X86sw}" -c "$properties")
+java kafka.Kafka "$properties"
