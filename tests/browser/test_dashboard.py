@@ -102,6 +102,21 @@ async def test_what_is_not_live_is_unmistakable(
         dashboard.assert_clean()
 
 
+async def test_a_replay_never_meets_the_node_itself(browser: Browser, gateway: str, topics: str) -> None:
+    """A node and a replay of the same node are two cards with a state each."""
+    async with opened(browser, gateway) as dashboard:
+        await dashboard.wait_connected()
+        await produce(
+            topics,
+            SENSING.name,
+            [record(sensing(level="absent")), record(sensing(level="active", provenance="replay"))],
+        )
+        await dashboard.wait_text('.card[data-node="1"][data-provenance="live"] .motion', "Nobody there")
+        await dashboard.wait_text('.card[data-node="1"][data-provenance="replay"] .motion', "moving a lot")
+        await dashboard.wait_text("#not-live", "Not everything here is live")
+        dashboard.assert_clean()
+
+
 async def test_motion_raises_a_toast(browser: Browser, gateway: str, topics: str) -> None:
     """MotionStarted raises one toast per node and is logged; an event from before the page was opened raises none."""
     old = MotionStarted(
@@ -201,8 +216,7 @@ async def taken(dashboard: Dashboard, sequence: int) -> bool:
     return any(message["sequence"] == sequence for message in known.values())
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [390, 1440])
+@pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (1440, "light")])
 async def test_it_fits_the_screen(browser: Browser, gateway: str, topics: str, width: int, scheme: str) -> None:
     """Neither a phone nor a desk needs to scroll sideways, and the colours follow the reader's scheme."""
     async with opened(browser, gateway, width=width, scheme="dark" if scheme == "dark" else "light") as dashboard:

@@ -56,7 +56,12 @@ class Overheard:
 
     def last_of_each_stream(self, messages: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
         """The last message of every stream, by the page's key."""
-        return {f"{message['node_id']}/{message['stream']}": message for message in messages}
+        return {key_of(message): message for message in messages}
+
+
+def key_of(message: dict[str, Any]) -> str:
+    """How the page names a stream."""
+    return f"{message['node_id']}/{message['stream']}/{message['provenance']}"
 
 
 def doubles(value: Any) -> Any:
@@ -100,7 +105,7 @@ async def listening(stack: Stack) -> AsyncIterator[Overheard]:
 def assert_panel_is(panel: dict[str, Any], snapshot: dict[str, Any]) -> None:
     """Every number of the panel is the snapshot's; null is said in words."""
     assert panel["snapshot"] == snapshot
-    assert panel["stream"] == f"{snapshot['node_id']}/{snapshot['stream']}"
+    assert panel["stream"] == key_of(snapshot)
     assert panel["regime"] == snapshot["regime"]
     for name in ("lyapunov_exponent", "attractor_dim"):
         assert panel[name] == ("cannot say" if snapshot[name] is None else snapshot[name])

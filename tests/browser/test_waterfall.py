@@ -128,7 +128,7 @@ async def test_streams_never_mix(browser: Browser, gateway: str, topics: str) ->
 
     async with opened(browser, gateway) as dashboard, publishing(topics, both):
         await seen(dashboard, topics, both)
-        for key, rises in (("1/1x64@6", True), ("1/1x64@11", False), ("1/1x64@6", True)):
+        for key, rises in (("1/1x64@6/live", True), ("1/1x64@11/live", False), ("1/1x64@6/live", True)):
             await dashboard.choose(key)
             await expect(dashboard.page.locator("#stream-panel")).to_have_attribute("data-stream", key)
             columns = await drawn(dashboard, 10)

@@ -1,14 +1,18 @@
 // Lyapunov exponent and correlation dimension over the last minute; a null is a gap in the line.
 
 import { SPAN_MS } from "./amplitude-ring.js";
+import { sayOrHide } from "./dom.js";
 import { CONFIG, plotly, theme } from "./plotly.js";
 
 export class HistoryChart {
-  constructor(element) {
+  constructor(element, note) {
     this.element = element;
+    this.note = note;
   }
 
   async paint(history, nowMs) {
+    const silent = history.every((snapshot) => snapshot.lyapunov_exponent === null && snapshot.attractor_dim === null);
+    sayOrHide(this.note, silent ? "For the last minute the data cannot say either of them." : "");
     const Plotly = await plotly();
     const colours = theme();
     const x = history.map((snapshot) => (snapshot.timestamp_ns / 1e6 - nowMs) / 1000);

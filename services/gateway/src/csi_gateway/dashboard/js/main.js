@@ -32,7 +32,7 @@ const link = new Link({
   state: showState,
   nodes(body, tookMs) {
     clock.learn(body.now_ns, tookMs);
-    model.takeNodes(body.nodes);
+    model.takeNodes(body);
     stream.introspection.takeEnabled(body.introspection_enabled);
   },
   events: (body) => model.takeHistory(body.events),
@@ -68,12 +68,13 @@ const painter = new Painter();
 const selected = () => (selection.key === null ? null : model.streamByKey(selection.key));
 
 painter.every(4, () => {
+  model.judge(clock);
   selection.settle(model);
   const chosen = selected();
   if (chosen !== null) link.watch(chosen.nodeId);
   const connected = link.state === "connected";
   nodes.paint(model.nodes, clock, connected, selection.key);
-  stream.paintFigures(chosen, chosen === null ? null : model.node(chosen.nodeId), clock, connected);
+  stream.paintFigures(chosen, chosen === null ? null : model.node(chosen.nodeId, chosen.provenance), clock, connected);
   events.paint(model.events);
   sayOrHide(byId("not-live"), notLiveSentence([...model.nodes.values()]));
   linkView.tick(link);

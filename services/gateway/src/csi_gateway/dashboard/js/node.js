@@ -7,12 +7,13 @@ import { Stream } from "./stream.js";
 const RECENT_NS = 10e9;
 
 export class Node {
-  constructor(id) {
+  constructor(id, provenance) {
     this.id = id;
+    this.provenance = provenance;
     this.source = "";
-    this.provenance = "";
     this.lastSeenNs = 0;
-    this.stale = false;
+    this.declaredStaleNs = 0; // when it was last said to be silent
+    this.stale = false; // as judged
     this.streams = new Map();
     this.breathing = null; // newest BreathingEstimated
   }
@@ -20,18 +21,30 @@ export class Node {
   stream(label) {
     let stream = this.streams.get(label);
     if (stream === undefined) {
-      stream = new Stream(this.id, label);
+      stream = new Stream(this.id, label, this.provenance);
       this.streams.set(label, stream);
     }
     return stream;
   }
 
-  /** Notes a message of this node: who sends it, and when it was last heard. */
-  heard(ns, provenance, source) {
+  get key() {
+    return `${this.id}/${this.provenance}`;
+  }
+
+  /** Notes a message of this node: what kind of radio sends it, and when it was last heard. */
+  heard(ns, source) {
     if (ns < this.lastSeenNs) return;
     this.lastSeenNs = ns;
-    this.provenance = provenance;
     if (source) this.source = source;
+  }
+
+  /** A NodeStale event, or the gateway's list; it holds until something newer is heard. */
+  declaredStale(ns) {
+    this.declaredStaleNs = Math.max(this.declaredStaleNs, ns);
+  }
+
+  judge(clock, staleAfterS) {
+    this.stale = this.lastSeenNs <= this.declaredStaleNs || clock.age(this.lastSeenNs) > staleAfterS;
   }
 
   /** The stream that says most is going on, among those with fresh windows; null before the first window. */

@@ -14,13 +14,13 @@ export class NodesView {
   paint(nodes, clock, connected, selectedKey) {
     this.empty.hidden = nodes.size > 0;
     for (const node of nodes.values()) {
-      if (!this.cards.has(node.id)) this.add(node);
-      this.cards.get(node.id).paint(clock, connected, selectedKey);
+      if (!this.cards.has(node.key)) this.add(node);
+      this.cards.get(node.key).paint(clock, connected, selectedKey);
     }
   }
 
   add(node) {
-    this.cards.set(node.id, new NodeCard(node, this.choose));
+    this.cards.set(node.key, new NodeCard(node, this.choose));
     const sorted = [...this.cards].sort(([one], [other]) => one.localeCompare(other, "en", { numeric: true }));
     this.list.append(...sorted.map(([, card]) => card.element));
   }

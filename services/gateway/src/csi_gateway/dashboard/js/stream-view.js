@@ -16,7 +16,7 @@ export class StreamView {
     this.age = byId("stream-age");
     this.introspection = new IntrospectionView();
     this.waterfall = new Waterfall();
-    this.history = new HistoryChart(byId("history"));
+    this.history = new HistoryChart(byId("history"), byId("history-note"));
   }
 
   paintFigures(stream, node, clock, connected) {

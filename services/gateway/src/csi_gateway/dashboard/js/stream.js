@@ -3,9 +3,10 @@
 import { AmplitudeRing, SPAN_MS } from "./amplitude-ring.js";
 
 export class Stream {
-  constructor(nodeId, label) {
+  constructor(nodeId, label, provenance) {
     this.nodeId = nodeId;
     this.label = label;
+    this.provenance = provenance;
     this.sensing = null;
     this.snapshot = null;
     this.amplitude = null;
@@ -17,7 +18,7 @@ export class Stream {
   }
 
   get key() {
-    return `${this.nodeId}/${this.label}`;
+    return `${this.nodeId}/${this.label}/${this.provenance}`;
   }
 
   takeSensing(update) {
