@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import sys
+
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from csi_runtime.errors import ClusterUnreachableError, TopicCreationError
-from csi_runtime.topics import Difference, create_topics, describe_topics
+from csi_runtime.topics import Difference, create_topics, describe_topics, prepare_groups
 from csi_schemas.topics import BY_NAME, FRAMES, LATEST, TOPICS
 from support.kafka import consume, count_records, delete_topics, empty_topics, produce
 from support.waiting import free_port
@@ -132,3 +136,47 @@ async def test_empty_topics_forgets_what_consumer_groups_had_read(topics: str) -
     assert await committed(1) == 1
     await empty_topics(topics)
     assert await committed(None) is None
+
+
+async def test_groups_are_served_once_prepared(kafka: str) -> None:
+    """Afterwards the first group of a cluster finds its coordinator at the first asking."""
+    await prepare_groups(kafka)
+
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
+    await admin.start()
+    try:
+        assert await admin.find_coordinator("a group nobody has used") >= 0
+    finally:
+        await admin.close()
+
+
+async def run_command(bootstrap: str) -> tuple[int, str]:
+    """Exit code and log of ``python -m csi_runtime.topics``."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "csi_runtime.topics",
+        env={**os.environ, "CSIFLOW_KAFKA": bootstrap},
+        stderr=asyncio.subprocess.PIPE,
+    )
+    _, said = await process.communicate()
+    return process.returncode or 0, said.decode()
+
+
+async def test_the_command_containers_run(topics: str) -> None:
+    """It makes what is missing and exits 0; where a topic differs it says which and exits 1."""
+    await delete_topics(topics, FRAMES.name)
+    code, said = await run_command(topics)
+    assert code == 0, said
+    assert FRAMES.name in said
+
+    await delete_topics(topics, LATEST.name)
+    admin = AIOKafkaAdminClient(bootstrap_servers=topics)
+    await admin.start()
+    try:
+        await admin.create_topics([NewTopic(LATEST.name, 3, 1)])
+    finally:
+        await admin.close()
+    code, said = await run_command(topics)
+    assert code == 1
+    assert f"{LATEST.name}: partitions is 3" in said

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import aiohttp
 from csi_gateway.tokens import load_or_create
-from csi_runtime.topics import create_topics
+from csi_runtime.topics import create_topics, prepare_groups
 
 from csiflow.kafka.embedded import EmbeddedCluster
 from csiflow.output import console
@@ -129,7 +129,7 @@ async def running_stack(settings: CliSettings, options: StackOptions, *, show_lo
             console.print(f"[yellow]topic differs from the registry:[/] {difference}")
         stack, specs = plan(settings, options, bootstrap, supervisor)
         supervisor.start(specs)
-        await supervisor.wait_ready()
+        await asyncio.gather(prepare_groups(bootstrap), supervisor.wait_ready())
         with published(settings, stack.run_file()):
             yield stack
 

@@ -16,7 +16,7 @@ import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+from aiokafka.errors import GroupCoordinatorNotAvailableError, KafkaError, TopicAlreadyExistsError, for_code
 from csi_schemas.topics import TOPICS, TopicSpec
 
 from csi_runtime.errors import ClusterUnreachableError, KafkaSetupError, TopicCreationError
@@ -111,6 +111,23 @@ async def describe_topics(
     async with _admin(bootstrap, timeout_s) as admin:
         replication = replication_factor or await _default_replication(admin)
         return await _compare(admin, bootstrap, topics, replication, ())
+
+
+async def prepare_groups(bootstrap: str, *, timeout_s: float = _TIMEOUT_S) -> None:
+    """Have a new cluster make its own topic of consumer group offsets, which the first group would have to wait for.
+
+    Raises:
+        ClusterUnreachableError: no broker answers, or there is no coordinator after ``timeout_s`` seconds.
+    """
+    async with _admin(bootstrap, timeout_s) as admin:
+        async with asyncio.timeout(timeout_s):
+            while True:
+                try:
+                    await admin.find_coordinator("csiflow")
+                except GroupCoordinatorNotAvailableError:
+                    await asyncio.sleep(_POLL_S)
+                else:
+                    return
 
 
 @asynccontextmanager
@@ -220,12 +237,18 @@ async def _configs(admin: Any, topics: Sequence[TopicSpec]) -> dict[str, dict[st
     return result
 
 
+async def _prepare(bootstrap: str) -> TopicReport:
+    report = await create_topics(bootstrap, timeout_s=_CONTAINER_TIMEOUT_S)
+    await prepare_groups(bootstrap, timeout_s=_CONTAINER_TIMEOUT_S)
+    return report
+
+
 def main() -> int:
     """Create what is missing; the exit code is 1 when an existing topic differs or the cluster is away."""
     settings = RuntimeSettings()
     configure_logging("topics", settings)
     try:
-        report = asyncio.run(create_topics(settings.kafka, timeout_s=_CONTAINER_TIMEOUT_S))
+        report = asyncio.run(_prepare(settings.kafka))
     except KafkaSetupError as error:
         log.error("topics could not be made", reason=str(error))  # noqa: TRY400 - the message says it all
         return 1
