@@ -1,4 +1,4 @@
-// Small helpers over the document; nothing here knows what the page is about.
+// Small functions over the document; nothing here knows what the page is about.
 
 import { minus } from "./format.js";
 
