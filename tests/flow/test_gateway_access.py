@@ -200,7 +200,7 @@ async def test_refuses_to_start_without_a_token(tmp_path: Path) -> None:
         ({"CSIFLOW_GATEWAY_TOKEN_FILE": str(empty)}, "holds no token"),
     ):
         code, output = await start(**environment)
-        assert code == 1
+        assert code == 2
         assert hint in output
         assert "Traceback" not in output
 
@@ -210,7 +210,7 @@ async def test_refuses_a_taken_port(topics: str) -> None:
     async with running_gateway(topics) as gateway:
         port = gateway.url.rpartition(":")[2]
         code, output = await start(CSIFLOW_GATEWAY_TOKEN=TOKEN, CSIFLOW_GATEWAY_PORT=port)
-        assert code == 1
+        assert code == 2
         assert "CSIFLOW_GATEWAY_PORT" in output
         assert "Traceback" not in output
 

@@ -7,12 +7,12 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from csi_ingest.recordings import open_recording
+from csi_ingest.recordings import RecordingError, open_recording
 from csi_ingest.replay import ReplayReport, send
 from csi_ingest.sources import Choice, choose_source
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from csiflow.output import console
+from csiflow.output import console, fail
 from csiflow.stack import Stack
 from csiflow.supervisor import ServiceSpec
 
@@ -28,6 +28,18 @@ class SyntheticOptions:
     nodes: int = 2
     rate_hz: float = 30.0
     seed: int = 1
+
+
+def check_recording(path: Path) -> None:
+    """Fail at once, before anything is started, when a recording cannot be read.
+
+    Raises:
+        typer.Exit: it cannot; the message says why.
+    """
+    try:
+        open_recording(path)
+    except (RecordingError, OSError) as error:
+        fail(str(error), 2)
 
 
 async def play_recording(path: Path, address: str, speed: float | None) -> ReplayReport:

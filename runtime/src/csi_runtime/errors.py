@@ -1,6 +1,10 @@
-"""What can keep Kafka from being used; each message says what was wrong, where, and what to do."""
+"""What can keep a service from running; each message says what was wrong, where, and what to do."""
 
 from __future__ import annotations
+
+
+class ConfigurationError(RuntimeError):
+    """A service cannot run as it is configured; starting it again would not help."""
 
 
 class KafkaSetupError(RuntimeError):

@@ -18,6 +18,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from csi_runtime.errors import ConfigurationError
+
 log = structlog.get_logger(__name__)
 
 Checks = Mapping[str, Callable[[], str | None]]
@@ -67,9 +69,16 @@ async def serve_operations(
     ``status`` is what ``/ready`` answers when every check is well.
 
     Raises:
-        OSError: the address is taken or not ours.
+        ConfigurationError: the address is taken or not ours.
     """
-    listener = socket.create_server((host, port))
+    try:
+        listener = socket.create_server((host, port))
+    except OSError as error:
+        variables = f"CSIFLOW_{service.upper()}_HTTP_HOST and _HTTP_PORT"
+        raise ConfigurationError(
+            f"the operations endpoint cannot listen on {host}:{port}: {error.strerror}; "
+            f"set {variables} to another address (port 0 takes a free one)"
+        ) from error
     bound = int(listener.getsockname()[1])
     config = uvicorn.Config(
         Starlette(routes=[*operations_routes(service, checks, status), *extra_routes]),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import aiohttp
 import pytest
+from csi_runtime.errors import ConfigurationError
 from csi_runtime.operations import serve_operations
 from prometheus_client import Counter
 
@@ -43,6 +44,6 @@ async def test_health_and_metrics() -> None:
 async def test_a_taken_port_is_an_error_not_a_hang() -> None:
     """Two services on one port: the second fails at once."""
     async with serve_operations("first", "127.0.0.1", 0, {}) as port:
-        with pytest.raises(OSError, match="in use"):
+        with pytest.raises(ConfigurationError, match=r"in use.*CSIFLOW_SECOND_HTTP_HOST"):
             async with serve_operations("second", "127.0.0.1", port, {}):
                 pass

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.table import Table
 
 from csiflow.commands.options import GatewayPort, Introspection, Json, Recording, Speed
 from csiflow.observer import KafkaTally, WebsocketTally
@@ -19,7 +20,14 @@ from csiflow.output import console, emit_json
 from csiflow.parameters import parse_duration, parse_speed
 from csiflow.running import run_until_signal
 from csiflow.settings import CliSettings
-from csiflow.sources import SyntheticOptions, play_recording, resolve_source, synthetic_spec, wait_until_quiet
+from csiflow.sources import (
+    SyntheticOptions,
+    check_recording,
+    play_recording,
+    resolve_source,
+    synthetic_spec,
+    wait_until_quiet,
+)
 from csiflow.stack import Stack, StackOptions, running_stack
 
 SETTLE_SECONDS = 3.0
@@ -52,6 +60,8 @@ def demo(
     factor = parse_speed(speed)
     settings = CliSettings()
     began = time.monotonic()
+    if recording is not None:
+        check_recording(recording)
 
     async def run() -> dict[str, Any]:
         data_dir = Path(tempfile.mkdtemp(prefix="csiflow-demo-"))
@@ -77,11 +87,32 @@ def demo(
     result = run_until_signal(run())
     if result is None:
         raise typer.Exit(130 if as_json else 0)
+    console.print(summary(result))
     if as_json:
         emit_json(result)
     if not result["complete"]:
-        console.print("[bold red]not everything that was sent came out:[/] see lost and duplicated above")
+        console.print("[bold red]not everything that was sent came out:[/] see lost, duplicated and dropped above")
         raise typer.Exit(1)
+
+
+def summary(result: dict[str, Any]) -> Table:
+    """Return the run's figures as a table for people."""
+    frames, latency = result["frames"], result["latency_ms"]
+    table = Table(show_header=False, title=result["source"])
+    table.add_row("datagrams received", str(frames["received"]))
+    for outcome in ("published", "telemetry", "duplicates", "rejected", "dropped"):
+        table.add_row(f"  {outcome}", str(frames[outcome]))
+    for reason, count in frames["rejected_by_reason"].items():
+        table.add_row(f"    {reason}", str(count))
+    table.add_row("snapshots", f"{result['snapshots']}, {result['websocket']['introspection']} on the websocket")
+    table.add_row("sensing updates", f"{result['sensing_updates']}, {result['websocket']['sensing']} on the websocket")
+    for name, count in result["events"].items():
+        table.add_row(f"  {name}", str(count))
+    for name, figures in latency.items():
+        if figures["p50"] is not None:
+            table.add_row(f"latency, {name}", f"median {figures['p50']} ms, 99th percentile {figures['p99']} ms")
+    table.add_row("lost, duplicated", f"{result['lost']}, {result['duplicated']}")
+    return table
 
 
 class Demo:

@@ -13,9 +13,9 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from csi_runtime.exits import CANNOT_RUN_AS_CONFIGURED
+
 LOG_TAIL_LINES = 30
-CONFIGURATION_ERROR = 2
-"""Exit code of a service that cannot run as configured; starting it again would not help."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ class ServiceProcess:
             while not self._stopping.is_set():
                 started = time.monotonic()
                 self.exit_code = await self._run_once()
-                if self._stopping.is_set() or not self.spec.essential or self.exit_code == CONFIGURATION_ERROR:
+                if self._stopping.is_set() or not self.spec.essential or self.exit_code == CANNOT_RUN_AS_CONFIGURED:
                     return
                 failures = 1 if time.monotonic() - started > self._back_off.healthy_after else failures + 1
                 delay = self._back_off.delay(failures)

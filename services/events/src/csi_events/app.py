@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from weakref import WeakSet
 
+from csi_runtime.exits import run_configured
 from csi_runtime.metrics import STREAM_STREAMS
 from csi_schemas.topics import EVENTS, FRAMES, LATEST, SENSING
 from csi_streaming import run_service
@@ -20,8 +21,8 @@ def make_processor(settings: EventsSettings, alive: WeakSet[EventsProcessor], pa
     return processor
 
 
-def main() -> int:
-    """Run the service; returns the exit code."""
+def start() -> int:
+    """Read the settings and run."""
     settings = EventsSettings()
     alive: WeakSet[EventsProcessor] = WeakSet()
     STREAM_STREAMS.labels("events").set_function(lambda: sum(len(processor.entries) for processor in alive))
@@ -32,3 +33,8 @@ def main() -> int:
         source=FRAMES,
         outputs=(SENSING, EVENTS, LATEST),
     )
+
+
+def main() -> int:
+    """Run the service; returns the exit code."""
+    return run_configured("events", start)

@@ -1,5 +1,7 @@
 """``python -m csi_gateway``."""
 
+import sys
+
 from csi_gateway.app import main
 
-main()
+sys.exit(main())

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import sys
 
 import structlog
 import uvloop
+from csi_runtime.exits import run_configured
 from csi_runtime.logs import configure_logging
 from csi_runtime.operations import serve_operations
-from pydantic import ValidationError
 
 from csi_gateway.gateway import Gateway
-from csi_gateway.server import ListenError, serve
+from csi_gateway.server import serve
 from csi_gateway.settings import GatewaySettings
-from csi_gateway.tokens import TokenError, configured_token
+from csi_gateway.tokens import configured_token
 
 log = structlog.get_logger(__name__)
 
@@ -46,11 +45,14 @@ async def run(settings: GatewaySettings, token: str) -> None:
             reading.result()
 
 
-def main() -> None:
-    """Entry point of ``python -m csi_gateway``."""
-    try:
-        settings = GatewaySettings()
-        configure_logging("gateway", settings)
-        uvloop.run(run(settings, configured_token(settings)))
-    except (ValidationError, TokenError, ListenError) as error:
-        sys.exit(f"csi_gateway: {error}")
+def start() -> int:
+    """Read the settings and run."""
+    settings = GatewaySettings()
+    configure_logging("gateway", settings)
+    uvloop.run(run(settings, configured_token(settings)))
+    return 0
+
+
+def main() -> int:
+    """Run the gateway; returns the exit code."""
+    return run_configured("gateway", start)

@@ -9,6 +9,7 @@ import socket
 from typing import TYPE_CHECKING
 
 import uvicorn
+from csi_runtime.errors import ConfigurationError
 from csi_runtime.operations import QuietServer, operations_routes
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -30,7 +31,7 @@ SHUTDOWN_S = 3
 """Seconds a request in progress may take to end at shutdown."""
 
 
-class ListenError(Exception):
+class ListenError(ConfigurationError):
     """The gateway's address cannot be had; the message says what to do."""
 
 

@@ -8,6 +8,8 @@ import re
 import secrets
 from typing import TYPE_CHECKING
 
+from csi_runtime.errors import ConfigurationError
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -17,7 +19,7 @@ _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 """RFC 9110 ``token``: what may stand in a websocket subprotocol, where browsers carry it."""
 
 
-class TokenError(Exception):
+class TokenError(ConfigurationError):
     """There is no usable bearer token; the message says what to do."""
 
 

@@ -4,23 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import sys
 
-import structlog
 import uvloop
+from csi_runtime.exits import run_configured
 from csi_runtime.logs import configure_logging
 from csi_runtime.operations import serve_operations
-from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from csi_ingest.listener import AddressError
 from csi_ingest.quiet import quieten_repeats
 from csi_ingest.service import run_ingest
 from csi_ingest.settings import IngestSettings
-
-log = structlog.get_logger(__name__)
 
 
 async def serve(settings: IngestSettings) -> None:
@@ -39,17 +34,15 @@ async def serve(settings: IngestSettings) -> None:
             await ingest.until(stop)
 
 
-def main() -> int:
-    """Run ingest; returns the exit code."""
-    try:
-        settings = IngestSettings()
-    except ValidationError as error:
-        sys.exit(f"csi_ingest: {error}")
+def start() -> int:
+    """Read the settings and run."""
+    settings = IngestSettings()
     configure_logging("ingest", settings)
     quieten_repeats("aiokafka")
-    try:
-        uvloop.run(serve(settings))
-    except AddressError as error:
-        log.error("ingest cannot start", reason=str(error))  # noqa: TRY400 - the message says it all
-        return 1
+    uvloop.run(serve(settings))
     return 0
+
+
+def main() -> int:
+    """Run ingest; returns the exit code."""
+    return run_configured("ingest", start)

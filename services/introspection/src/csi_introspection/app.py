@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from weakref import WeakSet
 
 import structlog
+from csi_runtime.exits import CANNOT_RUN_AS_CONFIGURED, run_configured
 from csi_runtime.logs import configure_logging
 from csi_runtime.metrics import INTROSPECTION_SIGNATURES, STREAM_STREAMS
 from csi_schemas.topics import FRAMES, INTROSPECTION, LATEST
@@ -57,8 +58,8 @@ def make_processor(
     return processor
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the service; returns the exit code."""
+def start(arguments: Sequence[str] | None = None) -> int:
+    """Read arguments and settings and run."""
     parser = argparse.ArgumentParser(prog="python -m csi_introspection", description="The per-frame path of csiflow.")
     parser.add_argument("--introspection", action=argparse.BooleanOptionalAction, default=None, help="the kill switch")
     switch = parser.parse_args(arguments).introspection
@@ -70,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     configure_logging(NAME, settings)
     signatures = load_signatures(settings)
     if signatures is None:
-        return 1
+        return CANNOT_RUN_AS_CONFIGURED
     began = perf_counter()
     warm_up()
     log.info("kernels are ready", seconds=round(perf_counter() - began, 2))
@@ -83,3 +84,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         source=FRAMES,
         outputs=(INTROSPECTION, LATEST),
     )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the service; returns the exit code."""
+    return run_configured(NAME, partial(start, arguments))
