@@ -9,10 +9,13 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from playwright.async_api import Browser, Page
+from playwright.async_api import Error as PlaywrightError
 from playwright.async_api import TimeoutError as PlaywrightTimeoutError
 from support.waiting import wait_for
 
 TOKEN = "a-token-for-tests-0123456789abcdef"  # noqa: S105  # of gateways that live as long as a test
+
+_NETWORK_CHANGED = "net::ERR_NETWORK_CHANGED"
 
 _COUNT_COLOURS = """async png => {
     const image = new Image();
@@ -91,6 +94,19 @@ class Dashboard:
         assert not [address for address in self.requests if TOKEN in address]
 
 
+async def goto(page: Page, address: str) -> None:
+    """Open the address; once more each time the machine's network changed meanwhile."""
+    for _ in range(5):
+        try:
+            await page.goto(address)
+        except PlaywrightError as error:
+            if _NETWORK_CHANGED not in str(error):
+                raise
+        else:
+            return
+    raise AssertionError(f"the machine's network changed five times while {address} was opened")
+
+
 @asynccontextmanager
 async def opened(
     browser: Browser,
@@ -111,12 +127,13 @@ async def opened(
     page.on("pageerror", lambda error: dashboard.complaints.append(f"uncaught: {error.stack or error}"))
 
     def heard(kind: str, text: str) -> None:
-        if kind in {"error", "warning", "assert"}:
+        # Chromium aborts requests when an interface of the machine comes or goes, as Docker's do; the page recovers.
+        if kind in {"error", "warning", "assert"} and _NETWORK_CHANGED not in text:
             dashboard.complaints.append(f"{kind}: {text}")
 
     page.on("console", lambda message: heard(message.type, message.text))
     try:
-        await page.goto(origin + "/" + ("" if token is None else f"#token={token}"))
+        await goto(page, origin + "/" + ("" if token is None else f"#token={token}"))
         yield dashboard
     finally:
         await context.close()

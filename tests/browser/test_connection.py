@@ -7,12 +7,13 @@ import re
 import time
 from itertools import count
 
+import pytest
 from browser.conftest import StartGateway
 from browser.messages import record, snapshot
-from browser.page import TOKEN, opened
+from browser.page import TOKEN, goto, opened
 from csi_schemas.events import MotionStarted
 from csi_schemas.topics import EVENTS, INTROSPECTION
-from playwright.async_api import Browser, expect
+from playwright.async_api import Browser, Route, expect
 from support.kafka import produce
 from support.waiting import free_port, wait_for
 
@@ -47,6 +48,25 @@ async def test_a_refused_token_is_asked_for_again(browser: Browser, gateway: str
         assert await dashboard.state("link") == "unauthorised"
         assert await dashboard.page.evaluate("Object.values(sessionStorage)") == []
         assert not any(address.startswith("ws") for address in dashboard.requests)
+
+
+@pytest.mark.parametrize(("failures", "outcome"), [(1, "connected"), (2, "said")])
+async def test_a_module_that_does_not_arrive(browser: Browser, gateway: str, failures: int, outcome: str) -> None:
+    """A module whose request is aborted is fetched again by itself once; after that the page says so."""
+    context = await browser.new_context()
+    page = await context.new_page()
+    left = count(failures, -1)
+
+    async def abort(route: Route) -> None:
+        await (route.abort() if next(left) > 0 else route.continue_())
+
+    await page.route("**/js/link.js", abort)
+    await goto(page, f"{gateway}/#token={TOKEN}")
+    if outcome == "connected":
+        await expect(page.locator("#link-state")).to_have_text("Connected", timeout=20_000)
+    else:
+        await expect(page.locator("#failure")).to_contain_text("could not be loaded", timeout=20_000)
+    await context.close()
 
 
 async def test_disconnection_is_said_and_mended(browser: Browser, start_gateway: StartGateway, topics: str) -> None:

@@ -130,7 +130,7 @@ async def test_streams_never_mix(browser: Browser, gateway: str, topics: str) ->
         await seen(dashboard, topics, both)
         for key, rises in (("1/1x64@6/live", True), ("1/1x64@11/live", False), ("1/1x64@6/live", True)):
             await dashboard.choose(key)
-            await expect(dashboard.page.locator("#stream-panel")).to_have_attribute("data-stream", key)
+            await expect(dashboard.page.locator("#waterfall")).to_have_attribute("data-stream", key)
             columns = await drawn(dashboard, 10)
             assert len(np.unique(columns, axis=0)) == 1, "every frame of a stream is the same, so must its columns be"
             top, bottom = brightness(columns[0, :10]).mean(), brightness(columns[0, -10:]).mean()

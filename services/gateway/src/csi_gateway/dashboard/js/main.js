@@ -15,9 +15,7 @@ import { Selection } from "./selection.js";
 import { StreamView } from "./stream-view.js";
 import { Toasts } from "./toasts.js";
 import { TokenDialog } from "./token-dialog.js";
-import { adoptTokenFromAddress, forgetToken, token } from "./token.js";
-
-adoptTokenFromAddress();
+import { forgetToken, token } from "./token.js";
 
 const clock = new Clock();
 const model = new Model();
@@ -41,7 +39,10 @@ const link = new Link({
   dropped: (name, control) => linkView.showDropped(name, control),
 });
 const selection = new Selection();
-const nodes = new NodesView((key) => selection.choose(key));
+const nodes = new NodesView((key) => {
+  selection.choose(key);
+  painter.now();
+});
 
 model.onEvent = (event) => {
   if (event.event === "MotionStarted") toasts.show(event);

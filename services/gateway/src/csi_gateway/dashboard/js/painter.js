@@ -3,9 +3,12 @@
 export class Painter {
   constructor() {
     this.jobs = [];
-    document.addEventListener("visibilitychange", () => {
-      if (!document.hidden) this.jobs.forEach((job) => this.run(job));
-    });
+    document.addEventListener("visibilitychange", () => this.now());
+  }
+
+  /** Paints everything at once, as when the reader has chosen something. */
+  now() {
+    this.jobs.forEach((job) => this.run(job));
   }
 
   /** Calls `paint` about `hertz` times a second while the page is visible; a paint never overlaps itself. */

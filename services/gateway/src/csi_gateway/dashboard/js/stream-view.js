@@ -35,7 +35,7 @@ export class StreamView {
     if (stream === null) note = "Choose a stream.";
     else if (!connected) note = "Disconnected";
     else if (ring === null) note = "Waiting for amplitudes.";
-    this.waterfall.paint(ring, clock.nowMs(), note);
+    this.waterfall.paint(ring, clock.nowMs(), note, stream?.key ?? "");
   }
 
   async paintCharts(stream, clock, scheme) {

@@ -35,7 +35,8 @@ export class Waterfall {
   }
 
   /** `ring` is the stream's own; with another ring everything starts over, so streams never mix. */
-  paint(ring, nowMs, note) {
+  paint(ring, nowMs, note, key) {
+    this.canvas.dataset.stream = key;
     sayOrHide(this.note, note);
     if (ring !== this.ring) {
       this.ring = ring;
