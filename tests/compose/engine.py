@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -51,6 +53,27 @@ def answers(host: str) -> bool:
     return subprocess.run(command, check=False, capture_output=True, timeout=60).returncode == 0
 
 
+def has_buildkit() -> bool:
+    """Whether this docker client builds with BuildKit: since version 23 that takes its buildx plugin."""
+    plugin = subprocess.run(["docker", "buildx", "version"], check=False, capture_output=True)
+    version = re.search(r"version (\d+)", run("docker", "--version"))
+    return plugin.returncode == 0 or (version is not None and int(version[1]) < 23)
+
+
+@contextlib.contextmanager
+def interruptible() -> Iterator[None]:
+    """Take SIGTERM as Ctrl-C, so that pytest still takes everything down."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 @contextlib.contextmanager
 def docker_engine() -> Iterator[str]:
     """Yield the DOCKER_HOST of an engine: the one docker is set up to use, else a daemon of our own.
@@ -79,8 +102,8 @@ def docker_engine() -> Iterator[str]:
 def _daemon(folder: Path) -> Iterator[str]:
     """Run dockerd with all its data in ``folder``.
 
-    It gets process and mount namespaces of its own, and dies with this process: however that ends, the kernel then ends
-    the containers and takes down the mounts. The bridge and the firewall chains that every dockerd makes stay.
+    It has process and mount namespaces of its own and dies with this process: even after SIGKILL the kernel ends the
+    containers and takes down the mounts. The bridge and the firewall chains that every dockerd makes stay.
     """
     host, log = f"unix://{folder}/docker.sock", folder / "dockerd.log"
     command = [

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from compose.engine import NoDockerError, docker_engine, run
+from compose.engine import NoDockerError, docker_engine, has_buildkit, interruptible, run
 from compose.images import kafka_image, python_image
 from compose.project import CONSUMERS, ROOT, Container, Project, compose_command, installed
 from csi_ingest.recordings import open_recording
@@ -34,9 +33,8 @@ def docker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]
     folder = tmp_path_factory.mktemp("images")
     try:
         compose_command()
-        with docker_engine() as host:
-            buildx = subprocess.run(["docker", "buildx", "version"], check=False, capture_output=True).returncode == 0
-            environment = {"DOCKER_HOST": host, "DOCKER_BUILDKIT": "1" if buildx else "0"}
+        with interruptible(), docker_engine() as host:
+            environment = {"DOCKER_HOST": host, "DOCKER_BUILDKIT": "1" if has_buildkit() else "0"}
             base = python_image(folder, environment)
             kafka = kafka_image(folder, base, environment)
             yield {**environment, "CSIFLOW_BASE_IMAGE": base, "CSIFLOW_KAFKA_IMAGE": kafka}
