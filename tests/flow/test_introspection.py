@@ -154,5 +154,5 @@ async def test_a_library_that_does_not_exist_stops_the_start(topics: str, tmp_pa
         wait_ready=False,
     ) as failed:
         await wait_for(lambda: not failed.alive, START_S, "the service ends")
-        assert failed.process.returncode == 1
+        assert failed.process.returncode == 2
     assert "gone" in failed.events("the signature library cannot be loaded; mend CSIFLOW_SIGNATURES")[0]["reason"]
