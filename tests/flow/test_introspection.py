@@ -147,7 +147,7 @@ async def test_a_bad_signature_is_reported_and_the_others_load(topics: str, tmp_
 
 
 async def test_a_library_that_does_not_exist_stops_the_start(topics: str, tmp_path: Path) -> None:
-    """A folder named in the settings that is not there: exit code 1 and the reason, not an empty library."""
+    """A folder named in the settings that is not there: exit code 2 and the reason, not an empty library."""
     async with running(
         "csi_introspection",
         {"CSIFLOW_KAFKA": topics, "CSIFLOW_SIGNATURES": str(tmp_path / "gone")},
