@@ -17,7 +17,7 @@ from compose.images import kafka_image, python_image
 from compose.project import CONSUMERS, ROOT, Container, Project, compose_command, installed
 from csi_ingest.recordings import open_recording
 from csi_ingest.replay import send
-from csi_schemas.topics import FRAMES
+from csi_schemas.topics import FRAMES, TOPICS
 from csiflow.observer import KafkaTally, WebsocketTally
 
 pytestmark = [pytest.mark.compose, pytest.mark.timeout(1500)]
@@ -136,13 +136,15 @@ async def test_a_recording_comes_out_as_in_the_demo(project: Project, csiflow_da
         assert all(shares), f"a worker of {service} has nothing to do: {shares}"
 
 
-async def test_kafka_keeps_its_data_in_the_named_volume(project: Project) -> None:
-    """The topics' logs are in a volume that outlives the container."""
-    await project.wait_healthy()
-    (kafka,) = project.containers("kafka")
-    mounts = {mount["Destination"]: mount for mount in kafka.details["Mounts"]}
-    assert mounts["/var/lib/kafka/data"]["Name"] == f"{project.name}_kafka"
-    assert f"{FRAMES.name}-0" in project.docker("exec", kafka.id, "ls", "/var/lib/kafka/data").split()
+async def test_kafka_keeps_its_data_when_its_container_is_made_anew(project: Project) -> None:
+    """The topics are in the named volume: a new container has them all, and the services find their way back to it."""
+    (before,) = [each for each in await project.wait_healthy() if each.service == "kafka"]
+    await asyncio.to_thread(project.compose, "up", "--detach", "--no-build", "--no-deps", "--force-recreate", "kafka")
+    (after,) = [each for each in await project.wait_healthy() if each.service == "kafka"]
+
+    assert after.id != before.id
+    folders = set(project.docker("exec", after.id, "ls", "/var/lib/kafka/data").split())
+    assert {f"{topic.name}-{number}" for topic in TOPICS for number in range(topic.partitions)} <= folders
 
 
 async def test_kafka_fixture_runs_on_testcontainers(docker: dict[str, str]) -> None:
