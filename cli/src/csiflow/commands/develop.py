@@ -12,7 +12,7 @@ import typer
 from csiflow.output import console, fail
 from csiflow.settings import checkout
 
-CODE = ("schemas", "runtime", "streaming", "services", "cli", "tests", "bench", "examples")
+CODE = ("schemas", "runtime", "streaming", "services", "cli", "deploy", "tests", "bench", "examples")
 TYPED = (
     "schemas/src",
     "runtime/src",
@@ -23,6 +23,7 @@ TYPED = (
     "services/gateway/src",
     "cli/src",
     "bench",
+    "deploy",
     "examples",
 )
 
@@ -58,15 +59,17 @@ def lint(*, fix: Annotated[bool, typer.Option(help="Format and repair what can b
 def test(context: typer.Context) -> None:
     """Pass the tests; everything after the command goes to pytest. The compose test runs with -m compose.
 
+    The whole suite runs in two processes, each with a Kafka of its own; a selection of it in one.
+
     Examples:
 
       csiflow test
 
       csiflow test tests/unit -k codec
     """
-    arguments = (
-        context.args
-        if any(argument.startswith("-m") for argument in context.args)
-        else ["-m", "not compose", *context.args]
-    )
-    _run("pytest", *arguments)
+    selected = any(not argument.startswith("--") for argument in context.args)
+    # A whole run starts browsers, brokers and compilers side by side on two cores: what fails there is tried once more,
+    # and the summary says so.
+    parallel = () if selected else ("-n", "2", "--dist", "loadfile", "--reruns", "1")
+    markers = () if any(argument.startswith("-m") for argument in context.args) else ("-m", "not compose")
+    _run("pytest", *markers, *parallel, *context.args)
