@@ -164,13 +164,20 @@ async def run_command(bootstrap: str) -> tuple[int, str]:
 
 
 async def test_the_command_containers_run(topics: str) -> None:
-    """It makes what is missing and exits 0; where a topic differs it says which and exits 1."""
+    """It makes what is missing and exits 0, also where records are kept longer; other partitions make it exit 1."""
     await delete_topics(topics, FRAMES.name)
+    admin = AIOKafkaAdminClient(bootstrap_servers=topics)
+    await admin.start()
+    try:
+        longer = {"retention.ms": "7200000", "cleanup.policy": "delete"}
+        await admin.create_topics([NewTopic(FRAMES.name, FRAMES.partitions, 1, topic_configs=longer)])
+    finally:
+        await admin.close()
     code, said = await run_command(topics)
     assert code == 0, said
-    assert FRAMES.name in said
+    assert "retention.ms is 7200000" in said
 
-    await delete_topics(topics, LATEST.name)
+    await delete_topics(topics, FRAMES.name, LATEST.name)
     admin = AIOKafkaAdminClient(bootstrap_servers=topics)
     await admin.start()
     try:
@@ -180,3 +187,4 @@ async def test_the_command_containers_run(topics: str) -> None:
     code, said = await run_command(topics)
     assert code == 1
     assert f"{LATEST.name}: partitions is 3" in said
+    assert FRAMES.name in said

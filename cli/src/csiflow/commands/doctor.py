@@ -129,7 +129,9 @@ async def _kafka(settings: CliSettings, run: RunFile | None) -> Finding:
     report = await describe_topics(bootstrap)
     if not report.ok:
         said = "; ".join([*(f"{name} is missing" for name in report.missing), *map(str, report.differences)])
-        return Finding("kafka", "failed", f"{bootstrap}: {said}", "csiflow topics create makes what is missing")
+        fatal = report.missing or any(difference.setting == "partitions" for difference in report.differences)
+        remedy = "csiflow topics create makes what is missing; what exists it leaves alone"
+        return Finding("kafka", "failed" if fatal else "warning", f"{bootstrap}: {said}", remedy)
     return Finding("kafka", "ok", f"{bootstrap}: all topics are as the registry says")
 
 
