@@ -22,6 +22,8 @@ from csiflow.settings import CliSettings, checkout
 from csiflow.supervisor import ServiceSpec, Supervisor
 from csiflow.supervisor.supervisor import free_port
 
+PATIENCE_SECONDS = 6.0
+"""Start-up time after which the reader is told why it takes longer."""
 LIVE_PORT = 5005
 """UDP port of real nodes; replays and simulations take the two after it."""
 
@@ -129,9 +131,36 @@ async def running_stack(settings: CliSettings, options: StackOptions, *, show_lo
             console.print(f"[yellow]topic differs from the registry:[/] {difference}")
         stack, specs = plan(settings, options, bootstrap, supervisor)
         supervisor.start(specs)
-        await asyncio.gather(prepare_groups(bootstrap), supervisor.wait_ready())
+        console.print(f"Kafka answers at {bootstrap}; starting the services ...")
+        await asyncio.gather(prepare_groups(bootstrap), wait_aloud(supervisor))
         with published(settings, stack.run_file()):
             yield stack
+
+
+async def wait_aloud(supervisor: Supervisor) -> None:
+    """Wait until every service is ready and say which is; say why it takes long when it does.
+
+    Raises:
+        ServiceFailedError: a service did not come up.
+    """
+    began = asyncio.get_running_loop().time()
+    waiting = {name for name, process in supervisor.processes.items() if process.spec.http_port is not None}
+
+    def ready(name: str) -> None:
+        waiting.discard(name)
+        console.print(f"  {name} is ready after {asyncio.get_running_loop().time() - began:.1f} s")
+
+    def explain() -> None:
+        console.print(
+            f"  still waiting for {', '.join(sorted(waiting))}: the first start compiles the kernels, once, "
+            "which takes half a minute or more"
+        )
+
+    hint = asyncio.get_running_loop().call_later(PATIENCE_SECONDS, explain)
+    try:
+        await supervisor.wait_ready(on_ready=ready)
+    finally:
+        hint.cancel()
 
 
 def plan(

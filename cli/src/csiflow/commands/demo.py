@@ -16,11 +16,12 @@ from rich.table import Table
 
 from csiflow.commands.options import GatewayPort, Introspection, Json, Recording, Speed
 from csiflow.observer import KafkaTally, WebsocketTally
-from csiflow.output import console, emit_json
+from csiflow.output import console, emit_json, fail
 from csiflow.parameters import parse_duration, parse_speed
 from csiflow.running import run_until_signal
 from csiflow.settings import CliSettings
 from csiflow.sources import (
+    SOURCES,
     SyntheticOptions,
     check_recording,
     play_recording,
@@ -28,7 +29,7 @@ from csiflow.sources import (
     synthetic_spec,
     wait_until_quiet,
 )
-from csiflow.stack import Stack, StackOptions, running_stack
+from csiflow.stack import LIVE_PORT, Stack, StackOptions, running_stack
 
 SETTLE_SECONDS = 3.0
 """How long nothing may arrive before what is missing counts as lost; longer than the 1 s a window may stay open."""
@@ -56,6 +57,8 @@ def demo(
 
       csiflow demo --source synthetic --duration 20s --json
     """
+    if source not in SOURCES:
+        fail(f"there is no source {source!r}; choose one of {', '.join(SOURCES)}", 2)
     limit = parse_duration(duration) if duration else None
     factor = parse_speed(speed)
     settings = CliSettings()
@@ -65,15 +68,15 @@ def demo(
 
     async def run() -> dict[str, Any]:
         data_dir = Path(tempfile.mkdtemp(prefix="csiflow-demo-"))
-        # A demo shares the machine with whatever else runs there: every port is a free one, the dashboard's apart.
+        # A demo shares the machine with whatever else runs there: only real radios need the port they know.
         options = StackOptions(
             data_dir=data_dir,
-            live_port=5005 if recording is None else 0,
+            live_port=LIVE_PORT if recording is None and source != "synthetic" else 0,
             gateway_port=0 if as_json else port,
             introspection=introspection,
         )
         try:
-            console.print("starting Kafka and the services ...")
+            console.print("starting Kafka ...")
             async with running_stack(settings, options, show_logs=logs) as stack:
                 console.print(f"dashboard: [bold]{stack.dashboard_url}[/]", soft_wrap=True)
                 if browser and not as_json:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -58,15 +58,15 @@ class Supervisor:
             if (process := self.processes.pop(name, None)) is not None:
                 await process.stop(self._stop_timeout)
 
-    async def wait_ready(self, *names: str) -> None:
-        """Return when the named children (or all) answer ``/ready`` with 200.
+    async def wait_ready(self, *names: str, on_ready: Callable[[str], None] | None = None) -> None:
+        """Return when the named children (or all) answer ``/ready`` with 200; ``on_ready`` is told of each.
 
         Raises:
             ServiceFailedError: one ended for good, or was not ready in time.
         """
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=2)) as session:
             waits = [
-                asyncio.create_task(self._wait_one(session, self.processes[name]))
+                asyncio.create_task(self._wait_one(session, self.processes[name], on_ready))
                 for name in names or tuple(self.processes)
                 if self.processes[name].spec.http_port is not None
             ]
@@ -94,7 +94,9 @@ class Supervisor:
             for watcher in watchers:
                 watcher.cancel()
 
-    async def _wait_one(self, session: aiohttp.ClientSession, process: ServiceProcess) -> None:
+    async def _wait_one(
+        self, session: aiohttp.ClientSession, process: ServiceProcess, on_ready: Callable[[str], None] | None
+    ) -> None:
         url = f"http://127.0.0.1:{process.spec.http_port}/ready"
         said = "its operations endpoint did not answer"
         deadline = asyncio.get_running_loop().time() + self._start_timeout
@@ -104,6 +106,8 @@ class Supervisor:
             try:
                 async with session.get(url) as response:
                     if response.status == 200:
+                        if on_ready is not None:
+                            on_ready(process.spec.name)
                         return
                     said = await response.text()
             except (aiohttp.ClientError, TimeoutError) as error:
