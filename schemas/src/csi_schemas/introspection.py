@@ -9,6 +9,7 @@ import msgspec
 from csi_schemas.common import Origin, Provenance
 
 Regime = Literal["idle", "periodic", "transient", "chaotic", "unknown"]
+MatchState = Literal["emerging", "confirmed", "retracted"]
 
 
 class Similarity(msgspec.Struct):
@@ -18,9 +19,15 @@ class Similarity(msgspec.Struct):
     score: float
     """0-1; 1 is an exact copy."""
     above_threshold: bool
-    """``score`` reached the signature's promotion threshold."""
+    """The match is promoted: ``score`` reached the signature's promotion threshold and quiet hardly ever looks so."""
     progress: float = 0.0
     """Share of the signature the newest frames have gone through, 0-1."""
+    label: str = ""
+    """The signature's; several signatures may share one."""
+    p_value: float | None = None
+    """How often a frame of this stream's own quiet has as much evidence; null while the quiet is not known."""
+    state: MatchState | None = None
+    """Promoted by its head (emerging), by the whole of it (confirmed), or taken back on this frame (retracted)."""
 
 
 class NotApplicable(msgspec.Struct, frozen=True):
@@ -59,7 +66,15 @@ class IntrospectionSnapshot(msgspec.Struct, omit_defaults=True, tag_field="type"
     not_applicable: list[NotApplicable] = []
     """Signatures whose feature kind, width or version does not fit this stream; never scored."""
     calibrating: bool = False
-    """The stream's quiet is not known yet: no regime, no scores."""
+    """The stream's quiet is not known well enough: nothing is promoted."""
+    onset: bool = False
+    """A motion began: set on one frame."""
+    motion_score: float = 0.0
+    """Natural log of the newest frames' change energy over the quiet's; about 0 at rest."""
+    moving: bool = False
+    """Something moves, by ``motion_score`` with hysteresis."""
+    attractor_age: int = 0
+    """Frames since the tail that exponent and dimension describe."""
 
 
 class ClusterMember(msgspec.Struct):

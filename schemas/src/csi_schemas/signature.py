@@ -8,7 +8,7 @@ import msgspec
 
 from csi_schemas.common import Provenance
 
-FeatureKind = Literal["amplitude_l2_per_subcarrier", "vec128"]
+FeatureKind = Literal["amplitude_l2_per_subcarrier", "lag", "vec128"]
 
 
 class DtwParameters(msgspec.Struct, forbid_unknown_fields=True):
@@ -38,6 +38,8 @@ class Signature(msgspec.Struct, omit_defaults=False):
     """``synthetic`` for the reference signatures made by our own simulator."""
     feature_version: int = 1
     """Version of the feature kind; a signature of another version is not applicable."""
+    rate_hz: float | None = None
+    """Rows per second; null: one row a frame, whatever the stream's rate."""
     rest: bool = False
     """A room at rest: scored by how little the newest frames leave the quiet. Else a motion, scored by how much of the
     newest frames' departure from the quiet it explains."""

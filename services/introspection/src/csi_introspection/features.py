@@ -42,6 +42,7 @@ class Kind(NamedTuple):
 
 KINDS: dict[FeatureKind, Kind] = {
     "amplitude_l2_per_subcarrier": Kind(version=1),
+    "lag": Kind(version=1, unavailable="not built yet"),
     "vec128": Kind(version=1, unavailable="csiflow has no encoder of this kind"),
 }
 """Every feature kind a signature may have."""
