@@ -39,12 +39,15 @@ class Breakage(NamedTuple):
         return f"{self.where}: {self.what}"
 
 
-def breakages(name: str, released: dict[str, Any], current: dict[str, Any]) -> list[Breakage]:
+def breakages(
+    name: str, released: dict[str, Any], current: dict[str, Any], *, only_we_read: bool = False
+) -> list[Breakage]:
     """Every way in which ``current`` breaks the promise of ``released``; empty when it keeps it.
 
-    Allowed are new optional properties, new members of tagged unions, and any change of titles and descriptions.
+    Allowed are new optional properties, new members of tagged unions, and any change of titles and descriptions. A
+    document that ``only_we_read`` may also allow values that it did not: no released consumer meets them.
     """
-    comparison = _Comparison(released, current)
+    comparison = _Comparison(released, current, only_we_read)
     comparison.compare(name, released, current)
     return comparison.found
 
@@ -53,6 +56,7 @@ def breakages(name: str, released: dict[str, Any], current: dict[str, Any]) -> l
 class _Comparison:
     released_root: dict[str, Any]
     current_root: dict[str, Any]
+    only_we_read: bool
     found: list[Breakage] = field(default_factory=list)
     seen: set[tuple[str, str]] = field(default_factory=set)
 
@@ -94,7 +98,7 @@ class _Comparison:
             if value not in current:
                 self._report(where, f"the value {value!r} is gone")
         for value in current:
-            if value not in released:
+            if value not in released and not self.only_we_read:
                 self._report(where, f"the value {value!r} is new, and released consumers refuse it")
 
     def _compare_items(self, where: str, released: dict[str, Any], current: dict[str, Any]) -> None:

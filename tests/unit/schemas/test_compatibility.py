@@ -101,6 +101,14 @@ def test_each_breakage_is_found(current: dict[str, Any], complaint: str) -> None
     assert found == [f"message(kind=reading){complaint}"]
 
 
+def test_a_document_that_only_we_read_may_allow_more() -> None:
+    """Nobody released refuses a new value in a file that only csiflow reads; a value that is gone still breaks it."""
+    more = changed(f"{PROPERTIES}/level/enum", append="middle")
+    less = changed(f"{PROPERTIES}/level/enum/0")
+    assert breakages("message", schema(), more, only_we_read=True) == []
+    assert breakages("message", schema(), less, only_we_read=True) != []
+
+
 def test_a_new_required_property_is_found() -> None:
     """Retained records lack it, so new consumers would refuse them."""
     current = changed(f"{PROPERTIES}/colour", put={"type": "string"})
