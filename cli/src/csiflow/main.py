@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from csiflow.commands.bench import bench
+from csiflow.commands.capture import capture_signature
 from csiflow.commands.demo import demo
 from csiflow.commands.develop import lint, test
 from csiflow.commands.doctor import doctor
@@ -27,6 +28,7 @@ app.command()(synthesize)
 app.command()(nodes)
 app.command()(tail)
 app.command()(doctor)
+app.command()(capture_signature)
 app.add_typer(topics, name="topics")
 app.add_typer(signatures, name="signatures")
 app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(bench)

@@ -7,9 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
-from csi_introspection.library import Problem, check
-from csi_introspection.reference import file_text, references
+from csi_introspection.library import Problem, check, file_text, is_identity, write
+from csi_introspection.reference import references
+from csi_introspection.threshold import confused_pairs
 
 
 @pytest.fixture
@@ -64,6 +66,8 @@ def test_the_forms_of_the_adr_is_accepted(folder: Path) -> None:
         (lambda c: c.update(feature_kind="spectrum"), "feature_kind", "spectrum"),
         (lambda c: c.update(feature_kind="vec128"), "vectors[0]", "a vec128 has 128"),
         (lambda c: c.update(feature_version=0), "feature_version", "at least 1"),
+        (lambda c: c.update(rate_hz=0), "rate_hz", "not above 0"),
+        (lambda c: c.update(rate_hz=-30.0), "rate_hz", "not above 0"),
         (lambda c: c["dtw"].update(window=-1), "dtw.window", "not within"),
         (lambda c: c["dtw"].update(step_pattern="symmetric1"), "dtw.step_pattern", "symmetric1"),
         (lambda c: c["dtw"].update(slope=2), "dtw", "slope"),
@@ -82,6 +86,7 @@ def test_a_bad_file_is_named_with_its_field(
     assert problems[0].field == field
     assert said in problems[0].message
     assert str(problems[0]).startswith("door_open.sig.json")
+    assert "docs/signatures.md" in str(problems[0])
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"id": NaN}', "\x00\xff"])
@@ -106,7 +111,10 @@ def test_an_id_is_used_once(folder: Path) -> None:
     """The second file with an id is a problem that names the first."""
     (folder / "z.sig.json").write_bytes((folder / "door_open.sig.json").read_bytes())
     report = check(folder)
-    assert report.problems == [Problem("z.sig.json", "id", "'door_open' is already the id of door_open.sig.json")]
+    (problem,) = report.problems
+    assert (problem.file, problem.field) == ("z.sig.json", "id")
+    assert problem.message == "'door_open' is already the id of door_open.sig.json"
+    assert "another id" in problem.remedy
     assert len(report.signatures) == 3
 
 
@@ -122,3 +130,85 @@ def test_no_folder_is_an_error(tmp_path: Path) -> None:
     """A folder that does not exist is an error, not an empty library."""
     with pytest.raises(NotADirectoryError, match="missing"):
         check(tmp_path / "missing")
+
+
+def test_files_are_named_beside_their_signatures(folder: Path) -> None:
+    """``files`` goes with ``signatures``, also where a file between them is broken."""
+    (folder / "idle_room.sig.json").write_text("{")
+    report = check(folder)
+    assert list(zip(report.files, (s.id for s in report.signatures), strict=True)) == [
+        ("door_open.sig.json", "door_open"),
+        ("walking_slow.sig.json", "walking_slow"),
+    ]
+
+
+def test_a_written_file_reads_back(tmp_path: Path) -> None:
+    """What is written is the signature, alone in the folder."""
+    made = references()[1]
+    write(tmp_path / "walk.sig.json", made)
+    assert check(tmp_path).signatures == [made]
+    assert [path.name for path in tmp_path.iterdir()] == ["walk.sig.json"]
+
+
+def test_an_existing_file_is_only_replaced_when_asked(tmp_path: Path) -> None:
+    """Without ``replace`` the old file stays as it was; with it the new one is there."""
+    first, second = references()[:2]
+    path = tmp_path / "a.sig.json"
+    write(path, first)
+    with pytest.raises(FileExistsError):
+        write(path, second)
+    assert check(tmp_path).signatures == [first]
+    write(path, second, replace=True)
+    assert check(tmp_path).signatures == [second]
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_failed_write_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Interrupted before the end (Ctrl-C, a full disk): neither a half file nor a temporary one."""
+
+    def interrupted(_: int) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("csi_introspection.library.os.fsync", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        write(tmp_path / "a.sig.json", references()[0])
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("text", "good"), [("door-2.v1_a", True), ("", False), (".hidden", False), ("a b", False)])
+def test_what_an_id_may_be(*, text: str, good: bool) -> None:
+    """Letters, digits and three marks, beginning with a letter or digit."""
+    assert is_identity(text) is good
+
+
+def test_the_references_are_told_apart() -> None:
+    """No two of the three reference signatures promote each other."""
+    assert confused_pairs(references()) == []
+
+
+def test_a_copy_under_another_label_cannot_be_told_apart() -> None:
+    """The same vectors score 1; under the same label, another version or another width they are not compared."""
+    idle, walk, _ = references()
+    copy = msgspec.structs.replace(walk, id="copy", label="Something else")
+    (pair,) = confused_pairs([idle, walk, copy])
+    assert (pair.first, pair.second, pair.score) == ("walking_slow", "copy", 1.0)
+    assert str(pair) == "walking_slow cannot be told apart from copy: score 1.00"
+    assert confused_pairs([walk, msgspec.structs.replace(copy, label=walk.label)]) == []
+    assert confused_pairs([walk, msgspec.structs.replace(copy, feature_version=2)]) == []
+    narrow = [row[:8] for row in walk.vectors]
+    assert confused_pairs([walk, msgspec.structs.replace(copy, vectors=narrow)]) == []
+
+
+def test_the_same_motion_at_another_row_rate_cannot_be_told_apart() -> None:
+    """Rates are bridged before shapes are compared: every second row at half the rate is the same motion."""
+    walk = references()[1]
+    slow = msgspec.structs.replace(walk, id="half", label="Other", length=32, rate_hz=15.0, vectors=walk.vectors[::2])
+    (pair,) = confused_pairs([walk, slow])
+    assert pair.score > 0.9
+
+
+def test_two_rests_look_the_same() -> None:
+    """Two rooms at rest of different labels are a pair; a rest and a motion are not compared."""
+    idle, walk, _ = references()
+    other = msgspec.structs.replace(idle, id="idle2", label="Empty")
+    assert [(p.first, p.second) for p in confused_pairs([idle, other, walk])] == [("idle_room", "idle2")]

@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 import pytest
 from csi_introspection import reference
-from csi_introspection.library import check
+from csi_introspection.library import check, file_text
 from csi_introspection.settings import reference_signatures
 from csi_schemas.signature import Signature
 
@@ -17,23 +17,23 @@ SIGNATURES = Path(__file__).parents[3] / "signatures"
 
 def test_the_committed_files_are_what_the_simulator_makes() -> None:
     """``python -m csi_introspection.reference signatures`` changes nothing."""
-    made = {f"{signature.id}.sig.json": reference.file_text(signature) for signature in reference.references()}
+    made = {f"{signature.id}.sig.json": file_text(signature) for signature in reference.references()}
     committed = {path.name: path.read_bytes() for path in SIGNATURES.glob("*.sig.json")}
     assert committed == made
 
 
 def test_the_files_are_valid_and_say_that_they_are_synthetic() -> None:
-    """They pass the library's own check, are 64 rows long and marked synthetic; only the idle room is a rest."""
+    """They pass the check, have 64 rows at 30 a second and are marked synthetic; only the idle room is a rest."""
     report = check(SIGNATURES)
     assert report.problems == []
     assert {s.id: s.rest for s in report.signatures} == {"door_open": False, "idle_room": True, "walking_slow": False}
-    assert {(s.length, s.provenance) for s in report.signatures} == {(64, "synthetic")}
+    assert {(s.length, s.rate_hz, s.provenance) for s in report.signatures} == {(64, 30.0, "synthetic")}
 
 
 def test_a_file_reads_back_as_the_signature() -> None:
     """The layout of one row a line loses nothing."""
     for signature in reference.references():
-        assert msgspec.json.decode(reference.file_text(signature), type=Signature) == signature
+        assert msgspec.json.decode(file_text(signature), type=Signature) == signature
 
 
 def test_the_service_finds_them_in_a_checkout() -> None:

@@ -1,12 +1,15 @@
-"""``csiflow signatures check``: does every signature file say what it must."""
+"""``csiflow signatures check``: does every signature file say what it must, and can they be told apart."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from csi_introspection.library import PATTERN, Report
 from csi_introspection.library import check as check_library
+from rich.markup import escape
+from rich.table import Table
 
 from csiflow.commands.options import Json
 from csiflow.output import console, emit_json
@@ -22,21 +25,73 @@ def check(
     *,
     as_json: Json = False,
 ) -> None:
-    """Load every signature of a folder and name what is wrong, file and field.
+    """Load every signature of a folder, name what is wrong (file, field, what to do), and which look the same.
+
+    Exit code 1 when a file has a problem. Signatures that cannot be told apart are a warning: they load.
 
     Example:
 
       csiflow signatures check signatures/
     """
+    # numba takes half a second to load, which the other commands need not wait for
+    from csi_introspection.threshold import confused_pairs  # noqa: PLC0415
+
     report = check_library(directory)
-    for signature in report.signatures:
-        console.print(
-            f"[green]ok[/]     {signature.id}: {signature.label}, {signature.length} x {len(signature.vectors[0])}"
-        )
+    rows = _rows(report)
+    pairs = confused_pairs(report.signatures)
+    columns = ("file", "id", "label", "kind/version", "rows x width", "rows/s", "threshold", "provenance")
+    table = Table(*columns)
+    for row in rows:
+        rate = "frames" if row["rate_hz"] is None else f"{row['rate_hz']:g}"
+        kind = f"{row['feature_kind']}/{row['feature_version']}"
+        size = f"{row['length']} x {row['width']}"
+        said = (row["file"], row["id"], row["label"], kind, size, rate, f"{row['threshold']:g}", row["provenance"])
+        table.add_row(*map(escape, said))
+    if rows:
+        console.print(table)
+    for row in rows:
+        if row["not_applicable"] is not None:
+            console.print(f"[yellow]warning:[/] {escape(row['file'])}: no stream has this: {row['not_applicable']}")
+    for pair in pairs:
+        console.print(f"[yellow]warning:[/] {pair}", soft_wrap=True)
     for problem in report.problems:
-        console.print(f"[red]wrong[/]  {problem}")
+        console.print(f"[red]wrong[/]  {escape(str(problem))}", soft_wrap=True)
+    if not rows and not report.problems:
+        console.print(f"[yellow]warning:[/] {escape(str(directory))} has no {PATTERN} file")
     if as_json:
-        found = [{"id": signature.id, "label": signature.label} for signature in report.signatures]
-        emit_json({"signatures": found, "problems": [str(problem) for problem in report.problems]})
+        emit_json(
+            {
+                "signatures": rows,
+                "problems": [
+                    {"file": p.file, "field": p.field, "message": p.message, "remedy": p.remedy}
+                    for p in report.problems
+                ],
+                "indistinguishable": [{"first": p.first, "second": p.second, "score": p.score} for p in pairs],
+            }
+        )
     if report.problems:
         raise typer.Exit(1)
+
+
+def _rows(report: Report) -> list[dict[str, Any]]:
+    """Describe the valid signatures, one row each."""
+    from csi_introspection.features import why_not_applicable  # noqa: PLC0415 - as in ``check``
+
+    return [
+        {
+            "file": file,
+            "id": signature.id,
+            "label": signature.label,
+            "captured_at": signature.captured_at,
+            "feature_kind": signature.feature_kind,
+            "feature_version": signature.feature_version,
+            "length": signature.length,
+            "width": len(signature.vectors[0]),
+            "rate_hz": signature.rate_hz,
+            "threshold": signature.promotion_threshold,
+            "provenance": signature.provenance,
+            "rest": signature.rest,
+            "not_applicable": why_not_applicable(signature, len(signature.vectors[0])),
+        }
+        for file, signature in zip(report.files, report.signatures, strict=True)
+    ]

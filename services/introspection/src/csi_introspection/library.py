@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from csi_schemas.signature import Signature
 PATTERN = "*.sig.json"
 MOST_ROWS = 1024
 MOST_COLUMNS = 1024
+MOST_HZ = 10_000
 MOST_BYTES = 32 * 1024 * 1024
 _VEC128_WIDTH = 128
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
@@ -30,10 +32,12 @@ class Problem:
     field: str
     """Path of the field inside the file, e.g. ``vectors[3][0]``; empty for the file as a whole."""
     message: str
+    remedy: str = "mend it as docs/signatures.md says, or capture the signature again"
+    """What to do."""
 
     def __str__(self) -> str:
         where = f"{self.file}: {self.field}" if self.field else self.file
-        return f"{where}: {self.message}"
+        return f"{where}: {self.message}; {self.remedy}"
 
 
 @dataclass(slots=True)
@@ -42,8 +46,20 @@ class Report:
 
     signatures: list[Signature] = field(default_factory=list)
     """The valid ones, in file name order."""
+    files: list[str] = field(default_factory=list)
+    """The name of each one's file."""
     problems: list[Problem] = field(default_factory=list)
     """Everything wrong with the others; empty when the library is good."""
+
+    def add(self, file: str, signature: Signature) -> None:
+        """Take in a valid signature, unless an earlier file has its id: then that is a problem."""
+        for owner, known in zip(self.files, self.signatures, strict=True):
+            if known.id == signature.id:
+                taken = f"{signature.id!r} is already the id of {owner}"
+                self.problems.append(Problem(file, "id", taken, "give one of the two another id, or remove it"))
+                return
+        self.files.append(file)
+        self.signatures.append(signature)
 
 
 def check(directory: Path) -> Report:
@@ -55,45 +71,41 @@ def check(directory: Path) -> Report:
     if not directory.is_dir():
         raise NotADirectoryError(f"{directory} is not a folder of signature files")
     report = Report()
-    owners: dict[str, str] = {}
     for path in sorted(directory.glob(PATTERN)):
-        signature = _read(path, report.problems)
-        if signature is None:
-            continue
-        if signature.id in owners:
-            report.problems.append(
-                Problem(path.name, "id", f"{signature.id!r} is already the id of {owners[signature.id]}")
-            )
-            continue
-        owners[signature.id] = path.name
-        report.signatures.append(signature)
+        signature, problems = read(path)
+        report.problems += problems
+        if signature is not None:
+            report.add(path.name, signature)
     return report
 
 
-def _read(path: Path, problems: list[Problem]) -> Signature | None:
-    """Decode and check one file; problems are appended."""
+def read(path: Path) -> tuple[Signature | None, list[Problem]]:
+    """Decode and check one file; without a signature there is at least one problem."""
     try:
         size = path.stat().st_size
         if size > MOST_BYTES:
-            problems.append(Problem(path.name, "", f"{size} bytes; a signature has at most {MOST_BYTES}"))
-            return None
+            too_large = f"{size} bytes; a signature has at most {MOST_BYTES}"
+            return None, [Problem(path.name, "", too_large, "this is no signature: move it elsewhere")]
         signature = _decoder.decode(path.read_bytes())
     except OSError as error:
-        problems.append(Problem(path.name, "", f"cannot be read: {error.strerror or error}"))
-        return None
+        reason = f"cannot be read: {error.strerror or error}"
+        return None, [Problem(path.name, "", reason, "make it a file that csiflow may read, or remove it")]
     except msgspec.DecodeError as error:
         text = str(error)
         at = _AT.search(text)
-        problems.append(Problem(path.name, at.group(1).lstrip(".") if at else "", _AT.sub("", text) if at else text))
-        return None
-    found = [Problem(path.name, where, message) for where, message in _faults(signature)]
-    problems.extend(found)
-    return None if found else signature
+        return None, [Problem(path.name, at.group(1).lstrip(".") if at else "", _AT.sub("", text) if at else text)]
+    problems = [Problem(path.name, where, message) for where, message in _faults(signature)]
+    return (None if problems else signature), problems
+
+
+def is_identity(text: str) -> bool:
+    """Whether a signature may have this id: at most 128 letters, digits, ``.``, ``_`` and ``-``."""
+    return _ID.fullmatch(text) is not None
 
 
 def _faults(signature: Signature) -> Iterator[tuple[str, str]]:
     """Everything about a decoded signature that a type cannot say, as (field, what is wrong)."""
-    if not _ID.fullmatch(signature.id):
+    if not is_identity(signature.id):
         yield "id", f"{signature.id!r} is not letters, digits, '.', '_' and '-' (at most 128)"
     if not 2 <= signature.length <= MOST_ROWS:
         yield "length", f"{signature.length} is not within 2-{MOST_ROWS}"
@@ -104,6 +116,8 @@ def _faults(signature: Signature) -> Iterator[tuple[str, str]]:
         yield "dtw.window", f"{signature.dtw.window} is not within 0-{MOST_ROWS}"
     if not 0 < signature.promotion_threshold <= 1:
         yield "promotion_threshold", f"{signature.promotion_threshold} is not above 0 and at most 1"
+    if signature.rate_hz is not None and not 0 < signature.rate_hz <= MOST_HZ:
+        yield "rate_hz", f"{signature.rate_hz} is not above 0 and at most {MOST_HZ}; null means one row a frame"
     if signature.feature_version < 1:
         yield "feature_version", f"{signature.feature_version} is not at least 1"
 
@@ -124,3 +138,33 @@ def _vector_faults(signature: Signature) -> Iterator[tuple[str, str]]:
                 yield f"vectors[{number}][{column}]", f"{value} is not a finite number within +-1e6"
     if width and not signature.rest and not any(value for row in signature.vectors for value in row):
         yield "vectors", "all zero: a signature that is no different from quiet must say rest: true"
+
+
+def file_text(made: Signature) -> bytes:
+    """Return the text of a signature file: one row of numbers a line."""
+    whole = msgspec.json.format(msgspec.json.encode(made), indent=1).decode()
+    head, _, rest = whole.partition('"vectors": [')
+    body, _, tail = rest.partition("]\n ],")
+    rows = [",".join(row.split()) for row in ("".join(body.split())).strip("[]").split("],[")]
+    lines = ",\n  ".join(f"[{row}]" for row in rows)
+    return f'{head}"vectors": [\n  {lines}\n ],{tail}\n'.encode()
+
+
+def write(path: Path, signature: Signature, *, replace: bool = False) -> None:
+    """Write a signature file whole or not at all; readers of the folder never see a part of it.
+
+    Raises:
+        FileExistsError: the file exists and ``replace`` is false.
+        OSError: it cannot be written.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")  # matches no PATTERN, so no reader takes it
+    try:
+        with temporary.open("xb") as file:
+            file.write(file_text(signature))
+            file.flush()
+            os.fsync(file.fileno())
+        if path.exists() and not replace:
+            raise FileExistsError(f"{path} exists")
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -11,13 +11,14 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-import msgspec
 import numpy as np
 from csi_schemas.signature import DtwParameters, Signature
 from numpy.typing import NDArray
 
-from csi_introspection.arrays import Float32, Float64, Int8
-from csi_introspection.features import KINDS, amplitudes, bins_of_amplitude, learn_layout
+from csi_introspection.arrays import Float64, Int8
+from csi_introspection.capture import Clip, feature_rows
+from csi_introspection.features import KINDS, amplitudes
+from csi_introspection.library import file_text
 
 RATE_HZ = 30.0
 ROWS = 64
@@ -88,15 +89,11 @@ def sample(response: NDArray[np.complex128], rng: np.random.Generator) -> Int8:
     return rounded
 
 
-def feature_rows(iq: Int8) -> Float32:
-    """Feature vectors, (frames, width), of a take whose layout its own mean gives."""
+def rows_of_take(iq: Int8) -> Float64:
+    """Feature vectors, (frames, width), of a take: one a frame, ``RATE_HZ`` a second."""
     amplitude = np.stack([amplitudes(row) for row in iq])
-    layout = learn_layout(amplitude.mean(axis=0, dtype=np.float64), 1)
-    if layout is None:
-        raise ValueError("the simulated radio heard nothing")
-    rows = np.zeros((len(iq), layout.width), np.float32)
-    for row, heard in zip(rows, amplitude, strict=True):
-        bins_of_amplitude(heard, layout.live, layout.edges, layout.bins, row)
+    t_ns = np.rint(np.arange(len(iq)) * (1e9 / RATE_HZ)).astype(np.int64)
+    rows, _ = feature_rows("amplitude_l2_per_subcarrier", Clip(amplitude, t_ns, 1))
     return rows
 
 
@@ -114,7 +111,7 @@ def signature(name: str, label: str, motion: Path2 | None, reflectivity: float, 
     """Average ``TAKES`` takes of a motion, each minus its own quiet mean."""
     takes = []
     for seed in range(TAKES):
-        rows = feature_rows(record(motion, reflectivity, seed)).astype(np.float64)
+        rows = rows_of_take(record(motion, reflectivity, seed))
         takes.append(rows[-ROWS:] - rows[:-ROWS].mean(axis=0))
     vectors: list[list[float]] = (np.round(np.stack(takes).mean(axis=0), 4) + 0.0).tolist()
     return Signature(
@@ -128,6 +125,7 @@ def signature(name: str, label: str, motion: Path2 | None, reflectivity: float, 
         promotion_threshold=threshold,
         provenance="synthetic",
         feature_version=KINDS["amplitude_l2_per_subcarrier"].version,
+        rate_hz=RATE_HZ,
         rest=motion is None,
     )
 
@@ -139,16 +137,6 @@ def references() -> list[Signature]:
         signature("walking_slow", "Walking, slow pace", walk(ROWS), 0.5, threshold=0.78),
         signature("door_open", "Door opens", door(ROWS), 0.6, threshold=0.78),
     ]
-
-
-def file_text(made: Signature) -> bytes:
-    """Return the text of a signature file: one row of numbers a line."""
-    whole = msgspec.json.format(msgspec.json.encode(made), indent=1).decode()
-    head, _, rest = whole.partition('"vectors": [')
-    body, _, tail = rest.partition("]\n ],")
-    rows = [",".join(row.split()) for row in ("".join(body.split())).strip("[]").split("],[")]
-    lines = ",\n  ".join(f"[{row}]" for row in rows)
-    return f'{head}"vectors": [\n  {lines}\n ],{tail}\n'.encode()
 
 
 def main() -> int:
