@@ -99,11 +99,19 @@ IQ = np.zeros((3, 1, 4, 2), np.int8)
         ({"t_ns": T, "iq": IQ.astype(np.float32)}, "iq is float32"),
         ({"t_ns": T, "iq": IQ[..., 0]}, r"iq is int8 \(3, 1, 4\)"),
         ({"t_ns": T, "iq": np.zeros((3, 1, 600, 2), np.int8)}, "1-512 sub-carriers"),
-        ({"t_ns": T, "iq": np.zeros((3, 0, 4, 2), np.int8)}, "1-16 antennas"),
+        ({"t_ns": T, "iq": np.zeros((3, 17, 4, 2), np.int8)}, "1-16 antennas"),
+        ({"t_ns": T, "iq": np.zeros((3, 0, 4, 2), np.int8)}, "at least one antenna"),
         ({"t_ns": T, "amplitude": np.full((3, 1, 4), np.nan)}, "negative or not finite"),
         ({"t_ns": T, "amplitude": np.full((3, 1, 4), -1.0)}, "negative or not finite"),
         ({"t_ns": T, "iq": IQ, "rssi_dbm": np.array([-40, 99, 0])}, "-40 to 99|from -40 to 99"),
         ({"t_ns": T, "iq": IQ, "rssi_dbm": np.array([-40])}, "expected int16"),
+        ({"t_ns": T, "iq": IQ, "label": np.zeros(2, np.uint8), "label_names": np.array(["a"])}, "label is uint8"),
+        ({"t_ns": T, "iq": IQ, "label": np.zeros(3, np.uint8)}, "no label_names"),
+        (
+            {"t_ns": T, "iq": IQ, "label": np.ones(3, np.uint8), "label_names": np.array(["a"])},
+            "label goes from 1 to 1",
+        ),
+        ({"t_ns": T, "iq": IQ, "bpm": np.float64(0)}, "bpm is float64"),
     ],
 )
 def test_unusable_arrays_say_why(tmp_path: Path, arrays: dict[str, Any], message: str) -> None:

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from csi_ingest.recordings.arrays import RecordedArrays, read_arrays
 from csi_ingest.recordings.npz import read_npz
 from csi_ingest.recordings.pcap import read_pcap
 from csi_ingest.recordings.recording import Recording, RecordingError, TimedDatagram
 
-__all__ = ["Recording", "RecordingError", "TimedDatagram", "open_recording", "read_npz", "read_pcap"]
+__all__ = [
+    "RecordedArrays",
+    "Recording",
+    "RecordingError",
+    "TimedDatagram",
+    "open_recording",
+    "read_arrays",
+    "read_npz",
+    "read_pcap",
+]
 
 
 def open_recording(path: str | Path, *, node: int = 1, frequency_mhz: int = 2437) -> Recording:

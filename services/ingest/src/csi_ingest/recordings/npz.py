@@ -1,18 +1,14 @@
-"""Recordings as arrays: one .npz with ``t_ns`` and either ``iq`` or ``amplitude``, sent as ADR-018 packets.
-
-``t_ns`` int64 (T,), not falling | ``iq`` int8 or int16 (T, A, S, 2), I then Q, or ``amplitude`` uint8 or float32
-(T, A, S) | ``rssi_dbm`` int16 (T,), optional.
-"""
+"""Recordings as arrays, see :mod:`csi_ingest.recordings.arrays`, sent as ADR-018 packets."""
 
 from __future__ import annotations
 
-import zipfile
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from csi_schemas.codec import MAX_ANTENNAS, MAX_SUBCARRIERS, PacketError, encode_csi
 
+from csi_ingest.recordings.arrays import read_arrays
 from csi_ingest.recordings.recording import Recording, RecordingError, TimedDatagram
 
 if TYPE_CHECKING:
@@ -20,6 +16,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
+
+    from csi_ingest.recordings.arrays import RecordedArrays
 
 INT8_MAX = 127
 UNKNOWN_RSSI_DBM = -50
@@ -36,10 +34,10 @@ def read_npz(path: Path, *, node: int, frequency_mhz: int) -> Recording:
     Raises:
         RecordingError: the file or one of its arrays is missing, damaged or of another form.
     """
-    arrays = _load(path)
-    t_ns = _times(arrays, path)
-    iq, gain = _int8_iq(arrays, len(t_ns), path)
-    rssi = _rssi(arrays, len(t_ns), path)
+    arrays = read_arrays(path)
+    t_ns = arrays.t_ns
+    iq, gain = _int8_iq(arrays, path)
+    rssi = np.full(len(t_ns), UNKNOWN_RSSI_DBM) if arrays.rssi_dbm is None else arrays.rssi_dbm
     try:  # what the header cannot carry shows in the first packet
         encode_csi(
             node,
@@ -60,51 +58,17 @@ def read_npz(path: Path, *, node: int, frequency_mhz: int) -> Recording:
     )
 
 
-def _load(path: Path) -> dict[str, NDArray[Any]]:
-    try:
-        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as archive:
-            wanted = {"t_ns", "iq", "amplitude", "rssi_dbm"} & set(archive.files)
-            return {name: archive[name] for name in wanted}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zipfile.LargeZipFile) as error:
-        raise RecordingError(f"{path} is no readable npz recording: {error}") from error
-
-
-def _times(arrays: dict[str, NDArray[Any]], path: Path) -> NDArray[np.int64]:
-    t_ns = arrays.get("t_ns")
-    if t_ns is None or t_ns.ndim != 1 or t_ns.dtype.kind not in "iu":
-        found = "no t_ns" if t_ns is None else f"t_ns of {t_ns.dtype} {t_ns.shape}"
-        raise RecordingError(f"{path} has {found}; an npz recording has t_ns, int64 (T,)")
-    if len(t_ns) == 0:
-        raise RecordingError(f"{path} has no frames")
-    falls = np.flatnonzero(np.diff(t_ns.astype(np.int64)) < 0)
-    if len(falls):
-        raise RecordingError(f"{path}: t_ns falls at frame {falls[0] + 1}")
-    return t_ns.astype(np.int64)
-
-
-def _int8_iq(arrays: dict[str, NDArray[Any]], frames: int, path: Path) -> tuple[NDArray[np.int8], float]:
+def _int8_iq(arrays: RecordedArrays, path: Path) -> tuple[NDArray[np.int8], float]:
     """Return int8 (T, A, S, 2) and the gain."""
-    if "iq" in arrays:
-        recorded = arrays["iq"]
-        if recorded.ndim != 4 or recorded.shape[3] != 2 or recorded.dtype not in (np.int8, np.int16):
-            raise RecordingError(
-                f"{path}: iq is {recorded.dtype} {recorded.shape}; readable is int8 or int16 (T, A, S, 2)"
-            )
-    elif "amplitude" in arrays:
-        amplitude = arrays["amplitude"]
-        if amplitude.ndim != 3 or amplitude.dtype.kind not in "uif":
-            raise RecordingError(
-                f"{path}: amplitude is {amplitude.dtype} {amplitude.shape}; readable is uint8 or float32 (T, A, S)"
-            )
-        if not np.isfinite(amplitude).all() or (amplitude < 0).any():
-            raise RecordingError(f"{path}: amplitude has values that are negative or not finite")
-        recorded = np.stack([amplitude, np.zeros_like(amplitude)], axis=-1)
+    if arrays.iq is not None:
+        recorded = arrays.iq
     else:
-        raise RecordingError(f"{path} has neither iq nor amplitude")
+        assert arrays.amplitude is not None  # noqa: S101 - one of the two is there, for the type checker
+        recorded = np.stack([arrays.amplitude, np.zeros_like(arrays.amplitude)], axis=-1)
     _, antennas, subcarriers, _ = recorded.shape
-    if len(recorded) != frames or not 0 < antennas <= MAX_ANTENNAS or not 0 < subcarriers <= MAX_SUBCARRIERS:
+    if antennas > MAX_ANTENNAS or subcarriers > MAX_SUBCARRIERS:
         raise RecordingError(
-            f"{path}: {recorded.shape} (T, A, S, 2) for {frames} time stamps; a packet carries 1-{MAX_ANTENNAS} "
+            f"{path}: {recorded.shape} (T, A, S, 2); a packet carries 1-{MAX_ANTENNAS} "
             f"antennas of 1-{MAX_SUBCARRIERS} sub-carriers"
         )
     if recorded.dtype == np.int8:
@@ -115,19 +79,8 @@ def _int8_iq(arrays: dict[str, NDArray[Any]], frames: int, path: Path) -> tuple[
     return np.rint(recorded * gain).astype(np.int8), gain
 
 
-def _rssi(arrays: dict[str, NDArray[Any]], frames: int, path: Path) -> NDArray[np.int8]:
-    rssi = arrays.get("rssi_dbm")
-    if rssi is None:
-        return np.full(frames, UNKNOWN_RSSI_DBM, dtype=np.int8)
-    if rssi.shape != (frames,) or rssi.dtype.kind not in "iu":
-        raise RecordingError(f"{path}: rssi_dbm is {rssi.dtype} {rssi.shape}; expected int16 ({frames},)")
-    if rssi.min() < -128 or rssi.max() > 20:
-        raise RecordingError(f"{path}: rssi_dbm goes from {rssi.min()} to {rssi.max()}; a packet carries -128 to 20")
-    return rssi.astype(np.int8)
-
-
 def _datagrams(
-    t_ns: NDArray[np.int64], iq: NDArray[np.int8], rssi: NDArray[np.int8], node: int, frequency_mhz: int
+    t_ns: NDArray[np.int64], iq: NDArray[np.int8], rssi: NDArray[np.int64], node: int, frequency_mhz: int
 ) -> Iterator[TimedDatagram]:
     _, antennas, subcarriers, _ = iq.shape
     start = int(t_ns[0])
