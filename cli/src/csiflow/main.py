@@ -9,6 +9,7 @@ from csiflow.commands.capture import capture_signature
 from csiflow.commands.demo import demo
 from csiflow.commands.develop import lint, test
 from csiflow.commands.doctor import doctor
+from csiflow.commands.evaluate import evaluate
 from csiflow.commands.nodes import nodes
 from csiflow.commands.replay import replay, synthesize
 from csiflow.commands.signatures import signatures
@@ -31,6 +32,7 @@ app.command()(doctor)
 app.command()(capture_signature)
 app.add_typer(topics, name="topics")
 app.add_typer(signatures, name="signatures")
+app.command("eval")(evaluate)
 app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(bench)
 app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(test)
 app.command()(lint)

@@ -34,7 +34,7 @@ class RecordedArrays:
     amplitude: NDArray[Any] | None
     """(T, A, S), finite and not negative."""
     rssi_dbm: NDArray[np.int64] | None
-    """(T,), -128 to 20."""
+    """(T,), as stored: not every recorder's are possible."""
     label: NDArray[np.int64] | None
     """(T,) indices into ``label_names``."""
     label_names: tuple[str, ...]
@@ -128,8 +128,6 @@ def _rssi(arrays: dict[str, NDArray[Any]], frames: int, path: Path) -> NDArray[n
         return None
     if rssi.shape != (frames,) or rssi.dtype.kind not in "iu":
         raise RecordingError(f"{path}: rssi_dbm is {rssi.dtype} {rssi.shape}; expected int16 ({frames},)")
-    if rssi.min() < -128 or rssi.max() > 20:
-        raise RecordingError(f"{path}: rssi_dbm goes from {rssi.min()} to {rssi.max()}; a packet carries -128 to 20")
     return rssi.astype(np.int64)
 
 

@@ -38,6 +38,8 @@ def read_npz(path: Path, *, node: int, frequency_mhz: int) -> Recording:
     t_ns = arrays.t_ns
     iq, gain = _int8_iq(arrays, path)
     rssi = np.full(len(t_ns), UNKNOWN_RSSI_DBM) if arrays.rssi_dbm is None else arrays.rssi_dbm
+    if rssi.min() < -128 or rssi.max() > 20:
+        raise RecordingError(f"{path}: rssi_dbm goes from {rssi.min()} to {rssi.max()}; a packet carries -128 to 20")
     try:  # what the header cannot carry shows in the first packet
         encode_csi(
             node,

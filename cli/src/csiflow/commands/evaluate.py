@@ -1,0 +1,156 @@
+"""``csiflow eval``: the services' kernels measured on labelled recordings, without Kafka."""
+
+from __future__ import annotations
+
+import os
+import re
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from csiflow.commands.options import Json
+from csiflow.output import console, emit_json, fail
+from csiflow.parameters import parse_duration
+
+if TYPE_CHECKING:
+    from csiflow.evaluation.outcome import Settings
+    from csiflow.evaluation.report import Report
+
+
+def evaluate(
+    recordings: Annotated[
+        list[str],
+        typer.Argument(metavar="F...", help="Recordings (.npz), folders of them, or patterns.", show_default=False),
+    ],
+    *,
+    signatures: Annotated[
+        Path | None, typer.Option(help="Folder of signatures; by default the service's library.", show_default=False)
+    ] = None,
+    plots: Annotated[Path | None, typer.Option(help="Draw curves and time lines into this folder.")] = None,
+    quiet_labels: Annotated[str, typer.Option(help="Label names that mean quiet, joined by commas.")] = "",
+    motion_labels: Annotated[str, typer.Option(help="Label names that mean motion, joined by commas.")] = "",
+    skip: Annotated[str, typer.Option(help="Never calibrate on the start of a recording, for example 30s.")] = "",
+    share: Annotated[
+        str, typer.Option(help="Regular expression: recordings of which it catches the same share one calibration.")
+    ] = "",
+    calibrate_from: Annotated[
+        Path | None, typer.Option(help="Recording that calibrates those without a quiet of their own.")
+    ] = None,
+    group: Annotated[
+        str, typer.Option(help="Regular expression: what it catches names a pool of recordings; by default the folder.")
+    ] = "",
+    jobs: Annotated[int, typer.Option(help="Processes; 0: one a core.", min=0)] = 0,
+    as_json: Json = False,
+) -> None:
+    """Judge motion, onset, recognition and breathing by labelled recordings.
+
+    Only a recording's first quiet stretch calibrates. How everything is counted: docs/evaluation.md.
+
+    Examples:
+
+      csiflow eval room.npz
+
+      csiflow eval recordings/ --plots plots --json
+
+      csiflow eval 'night/*.npz' --quiet-labels asleep,empty --skip 30s
+
+      csiflow eval none_01.npz walk_01.npz --share '_([0-9]+)'
+    """
+    from csiflow.evaluation.errors import EvaluationError  # noqa: PLC0415 - numba takes a second to load
+    from csiflow.evaluation.labels import Labelling, normal  # noqa: PLC0415
+
+    if plots is not None and find_spec("matplotlib") is None:
+        fail("--plots needs matplotlib: run ./csiflow eval in a checkout, or install csiflow[eval]", 2)
+    labelling = Labelling(
+        *(frozenset(normal(n) for n in text.split(",") if n) for text in (quiet_labels, motion_labels))
+    )
+    try:
+        from csiflow.evaluation.outcome import Settings, read_library  # noqa: PLC0415
+
+        settings = Settings(
+            labelling=labelling,
+            skip_s=parse_duration(skip) if skip else 0.0,
+            signatures=read_library(signatures or _default_library()),
+            calibrate_from=calibrate_from,
+            plots=plots,
+        )
+        report = _run(recordings, settings, _pattern(share, "--share"), _pattern(group, "--group"), jobs or _cores())
+    except EvaluationError as error:
+        fail(str(error), 2)
+    except KeyboardInterrupt:
+        console.print("stopped; nothing is reported")
+        raise typer.Exit(130) from None
+    raise typer.Exit(_tell(report, plots, as_json=as_json))
+
+
+def _run(
+    given: list[str], settings: Settings, share: re.Pattern[str] | None, group: re.Pattern[str] | None, jobs: int
+) -> Report:
+    """Judge everything with a progress bar; results in the order given."""
+    from csi_introspection.stream import warm_up  # noqa: PLC0415
+
+    from csiflow.evaluation.files import expand, group_name  # noqa: PLC0415
+    from csiflow.evaluation.pool import Failure, judge_all, units  # noqa: PLC0415
+    from csiflow.evaluation.report import Report  # noqa: PLC0415
+
+    files = expand(given)
+    order = {str(path): number for number, path in enumerate(files)}
+    outcomes, errors = {}, {}
+    bar = Progress(
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console
+    )
+    with bar:
+        task = bar.add_task("loading kernels", total=len(files))
+        warm_up()  # once, here: processes side by side would each compile what is not cached
+        bar.update(task, description="evaluating")
+        for results in judge_all(units(files, share), settings, jobs):
+            for result in results:
+                if isinstance(result, Failure):
+                    errors[result.name] = result.message
+                else:
+                    outcomes[result.name] = result
+                bar.advance(task)
+    return Report(
+        dict(sorted(outcomes.items(), key=lambda item: order[item[0]])),
+        {str(path): group_name(path, group) for path in files},
+        errors,
+    )
+
+
+def _tell(report: Report, plots: Path | None, *, as_json: bool) -> int:
+    """Print the report; return the exit code."""
+    from csiflow.evaluation.report import tables  # noqa: PLC0415
+
+    for table in tables(report):
+        console.print(table, width=None if console.is_terminal else 110, crop=console.is_terminal)
+    if plots is not None and report.outcomes:
+        from csiflow.evaluation.plots import curves  # noqa: PLC0415 - matplotlib takes a second to load
+
+        curves(plots, report.total)
+        console.print(f"plots are in {plots}")
+    for message in report.errors.values():
+        console.print(f"[bold red]error:[/] {escape(message)}", soft_wrap=True)
+    if as_json:
+        emit_json(report.as_json())
+    return 1 if report.errors else 0
+
+
+def _default_library() -> Path | None:
+    from csi_introspection.settings import IntrospectionSettings  # noqa: PLC0415
+
+    return IntrospectionSettings().signatures
+
+
+def _cores() -> int:
+    return os.cpu_count() or 1
+
+
+def _pattern(text: str, option: str) -> re.Pattern[str] | None:
+    try:
+        return re.compile(text) if text else None
+    except re.error as error:
+        fail(f"{option} {text!r} is no regular expression: {error}", 2)

@@ -1,0 +1,204 @@
+"""How soon the per-frame path says that a motion began, beside the windowed path in the same run."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from csiflow.evaluation.labels import MOTION, QUIET
+from csiflow.evaluation.statistics import median, per_hour, poisson_interval, rounded
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from csiflow.evaluation.answers import FrameAnswers, WindowAnswers
+    from csiflow.evaluation.recording import LabelledRecording
+
+QUIET_BEFORE_S = 1.0
+"""A motion label after at least this much quiet is an onset; alarms this soon after a motion belong to nobody."""
+GAP_STEPS, GAP_S = 5.0, 0.25
+"""An onset after a silence longer than so many frame intervals, and than so many seconds, is abrupt."""
+
+
+@dataclass(frozen=True, slots=True)
+class Onset:
+    """One labelled onset and when each path answered.
+
+    Frames count from the first moving one, which is 1; times from that frame's. ``None``: never while the label lasted.
+    """
+
+    frame: int
+    at_s: float
+    abrupt: bool
+    frames: int | None
+    ms: float | None
+    already: bool
+    """The per-frame path said that something moves before the label did."""
+    window_frames: int | None
+    window_ms: float | None
+    window_already: bool
+
+    @property
+    def ratio(self) -> float | None:
+        """Window frames for each frame the per-frame path took; 0 when it missed, infinite when the windows did."""
+        if self.already or self.window_already or (self.frames is None and self.window_frames is None):
+            return None
+        if self.frames is None:
+            return 0.0
+        return math.inf if self.window_frames is None else self.window_frames / self.frames
+
+
+@dataclass(slots=True)
+class Onsets:
+    """Onsets of one or more recordings."""
+
+    found: list[Onset] = field(default_factory=list)
+    why: list[str] = field(default_factory=list)
+
+    def add(self, other: Onsets) -> None:
+        """Pool with another recording's."""
+        self.found += other.found
+
+    def figures(self) -> dict[str, Any]:
+        """Return what the contract asks for; abrupt onsets (a splice or a gap) and gentle ones also apart."""
+        result = onset_figures(self.found)
+        result["abrupt"] = onset_figures([onset for onset in self.found if onset.abrupt])
+        result["gentle"] = onset_figures([onset for onset in self.found if not onset.abrupt])
+        if not self.found:
+            result["why"] = self.why[0] if self.why else "no motion label follows a second of quiet"
+        elif result["frames_median"] is None:
+            result["why"] = "most onsets were missed, or something was moving already: there is no median"
+        return result
+
+
+def onset_figures(onsets: list[Onset]) -> dict[str, Any]:
+    """Return medians in which a missed onset counts as never, and the counts behind them."""
+    open_to_us = [onset for onset in onsets if not onset.already]
+    open_to_windows = [onset for onset in onsets if not onset.window_already]
+    ratios = [ratio for onset in onsets if (ratio := onset.ratio) is not None]
+    return {
+        "frames_median": median(_or_never(onset.frames for onset in open_to_us)),
+        "ms_median": rounded(median(_or_never(onset.ms for onset in open_to_us)), 1),
+        "missed": sum(onset.frames is None for onset in open_to_us),
+        "ratio_vs_window": rounded(median(ratios), 2),
+        "count": len(onsets),
+        "already": len(onsets) - len(open_to_us),
+        "window": {
+            "frames_median": median(_or_never(onset.window_frames for onset in open_to_windows)),
+            "ms_median": rounded(median(_or_never(onset.window_ms for onset in open_to_windows)), 1),
+            "missed": sum(onset.window_frames is None for onset in open_to_windows),
+            "already": len(onsets) - len(open_to_windows),
+        },
+    }
+
+
+def _or_never(values: Iterable[float | None]) -> list[float]:
+    return [math.inf if value is None else float(value) for value in values]
+
+
+@dataclass(slots=True)
+class Alarms:
+    """What was said in quiet."""
+
+    onsets: int = 0
+    window_starts: int = 0
+    quiet_s: float = 0.0
+
+    def add(self, other: Alarms) -> None:
+        """Pool with another recording's."""
+        self.onsets += other.onsets
+        self.window_starts += other.window_starts
+        self.quiet_s += other.quiet_s
+
+    def figures(self) -> dict[str, Any]:
+        """Return rates an hour with their 95 % intervals; null when no quiet was watched."""
+        found: dict[str, Any] = {"quiet_s": round(self.quiet_s, 1)}
+        for name, count in (("onset", self.onsets), ("window", self.window_starts)):
+            rate = per_hour(count, self.quiet_s)
+            interval = (
+                [round(mean * 3600 / self.quiet_s, 2) for mean in poisson_interval(count)] if rate is not None else None
+            )
+            found[name] = {"count": count, "per_hour": rounded(rate, 2), "per_hour_interval": interval}
+        if not self.quiet_s:
+            found["why"] = "no quiet is left after the stretch that calibrates"
+        return found
+
+
+def labelled_onsets(labelled: LabelledRecording, counted: int) -> list[tuple[int, int]]:
+    """Return (first moving frame, end of the motion) of every onset from frame ``counted`` on."""
+    truth, t = labelled.truth, labelled.seconds
+    others = np.concatenate(([-1], np.flatnonzero(truth != QUIET)))
+    found = []
+    for i in np.flatnonzero((truth[1:] == MOTION) & (truth[:-1] == QUIET)) + 1:
+        last = int(others[np.searchsorted(others, i) - 1])
+        if i >= counted and t[i] - (t[last] if last >= 0 else t[0]) > QUIET_BEFORE_S:
+            still = np.flatnonzero(truth[i:] != MOTION)
+            found.append((int(i), int(i + still[0]) if len(still) else len(truth)))
+    return found
+
+
+def is_abrupt(labelled: LabelledRecording, frame: int) -> bool:
+    """Whether the recording jumps at this frame: a splice, or a silence before it."""
+    gap = float(labelled.seconds[frame] - labelled.seconds[frame - 1])
+    return labelled.spliced or gap > max(GAP_S, GAP_STEPS / labelled.rate_hz)
+
+
+def count_onsets(labelled: LabelledRecording, frames: FrameAnswers, windows: WindowAnswers, counted: int) -> Onsets:
+    """Time both paths at every labelled onset."""
+    t = labelled.seconds
+    found = []
+    for first, stop in labelled_onsets(labelled, counted):
+        said = _first_within(np.flatnonzero(frames.onset), first, stop)
+        window = _first_within(windows.started, first, stop)
+        found.append(
+            Onset(
+                frame=first,
+                at_s=float(t[first]),
+                abrupt=is_abrupt(labelled, first),
+                frames=None if said is None else said - first + 1,
+                ms=None if said is None else float(t[said] - t[first]) * 1e3,
+                already=bool(frames.moving[first - 1]),
+                window_frames=None if window is None else window - first + 1,
+                window_ms=None if window is None else float(t[window] - t[first]) * 1e3,
+                window_already=bool(windows.moving[first - 1]),
+            )
+        )
+    return Onsets(found)
+
+
+def _first_within(said: NDArray[np.int64], first: int, stop: int) -> int | None:
+    within = said[(said >= first) & (said < stop)]
+    return int(within[0]) if len(within) else None
+
+
+def watched_quiet(labelled: LabelledRecording, counted: int) -> NDArray[np.bool_]:
+    """(T,) quiet frames in which an answer is a false one: none within a second after anything else."""
+    t = labelled.seconds
+    last = np.maximum.accumulate(np.where(labelled.truth != QUIET, t, -np.inf))
+    watched = np.asarray((labelled.truth == QUIET) & (t - last > QUIET_BEFORE_S))
+    watched[:counted] = False
+    return watched
+
+
+def seconds_of(labelled: LabelledRecording, mask: NDArray[np.bool_]) -> float:
+    """Time that the masked frames stand for, s; a frame before a gap stands for a second at most."""
+    t = labelled.seconds
+    return float(np.minimum(np.diff(t, append=t[-1]), 1.0)[mask].sum())
+
+
+def rising(flags: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """(T,) where a flag is set and was not on the frame before."""
+    before = np.concatenate(([False], flags[:-1]))
+    return np.asarray(flags & ~before)
+
+
+def count_alarms(labelled: LabelledRecording, frames: FrameAnswers, windows: WindowAnswers, counted: int) -> Alarms:
+    """Count what both paths say began in quiet."""
+    quiet = watched_quiet(labelled, counted)
+    return Alarms(
+        int((rising(frames.onset) & quiet).sum()), int(quiet[windows.started].sum()), seconds_of(labelled, quiet)
+    )

@@ -1,0 +1,217 @@
+"""One recording judged: both paths run, everything counted."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from csi_introspection.library import check
+from csi_schemas.signature import Signature
+
+from csiflow.evaluation.answers import FrameAnswers, WindowAnswers, frame_answers, window_answers
+from csiflow.evaluation.breathing import Breathing, count_breathing
+from csiflow.evaluation.calibration import (
+    Calibration,
+    first_quiet,
+    foreign_wait_s,
+    learn,
+)
+from csiflow.evaluation.curves import (
+    Curve,
+    onset_curve,
+    recognition_curve,
+)
+from csiflow.evaluation.errors import EvaluationError
+from csiflow.evaluation.labels import Labelling
+from csiflow.evaluation.motion import Motion, count_motion
+from csiflow.evaluation.onsets import Alarms, Onsets, count_alarms, count_onsets
+from csiflow.evaluation.recognition import Recognition, count_recognition
+from csiflow.evaluation.recording import LabelledRecording, load
+from csiflow.evaluation.regimes import Regimes, count_regimes
+
+
+@dataclass(slots=True)
+class Outcome:
+    """Everything counted in one recording, or pooled over several."""
+
+    name: str
+    motion: Motion = field(default_factory=Motion)
+    onsets: Onsets = field(default_factory=Onsets)
+    alarms: Alarms = field(default_factory=Alarms)
+    recognition: Recognition = field(default_factory=Recognition)
+    breathing: Breathing = field(default_factory=Breathing)
+    regimes: Regimes = field(default_factory=Regimes)
+    onset_curves: dict[str, Curve] = field(default_factory=dict)
+    """``abrupt`` and ``gentle``."""
+    recognition_curves: dict[str, Curve] = field(default_factory=dict)
+    """By measure."""
+    about: dict[str, Any] = field(default_factory=dict)
+    """The recording itself: frames, seconds, rate, labels, calibration."""
+
+    def add(self, other: Outcome) -> None:
+        """Pool with another recording's."""
+        self.motion.add(other.motion)
+        self.onsets.add(other.onsets)
+        self.alarms.add(other.alarms)
+        self.recognition.add(other.recognition)
+        self.breathing.add(other.breathing)
+        self.regimes.add(other.regimes)
+        for own, others in (
+            (self.onset_curves, other.onset_curves),
+            (self.recognition_curves, other.recognition_curves),
+        ):
+            for name, curve in others.items():
+                own.setdefault(name, Curve(curve.measure, curve.thresholds)).add(curve)
+
+    def figures(self) -> dict[str, Any]:
+        """Return the contract's object R, with more beside."""
+        alarms = self.alarms.figures()
+        return {
+            **self.about,
+            "motion": self.motion.figures(),
+            "onset": self.onsets.figures(),
+            "false_alarms_per_hour": alarms["onset"]["per_hour"],
+            "false_alarms": alarms,
+            "recognition": self.recognition.figures(),
+            "breathing": self.breathing.figures(),
+            "regimes": self.regimes.figures(),
+        }
+
+
+def pooled(name: str, outcomes: Sequence[Outcome]) -> Outcome:
+    """Return one outcome over several recordings."""
+    total = Outcome(name)
+    for outcome in outcomes:
+        total.add(outcome)
+    return total
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What is the same for every recording."""
+
+    labelling: Labelling = field(default_factory=Labelling)
+    skip_s: float = 0.0
+    signatures: tuple[Signature, ...] = ()
+    calibrate_from: Path | None = None
+    """Calibrates recordings that have no quiet of their own."""
+    plots: Path | None = None
+    """Folder for the time lines."""
+
+
+def read_library(folder: Path | None) -> tuple[Signature, ...]:
+    """Return every signature of a folder.
+
+    Raises:
+        EvaluationError: there is no such folder, or a file in it is wrong.
+    """
+    if folder is None:
+        return ()
+    if not folder.is_dir():
+        raise EvaluationError(f"{folder} is no folder of signatures; give another with --signatures")
+    report = check(folder)
+    if report.problems:
+        raise EvaluationError(f"signature {report.problems[0]}; csiflow signatures check {folder} lists every problem")
+    return tuple(report.signatures)
+
+
+def judge(labelled: LabelledRecording, settings: Settings, shared: Calibration | None) -> Outcome:
+    """Judge one recording; ``shared`` calibrates in place of its own quiet."""
+    stretch = first_quiet(labelled, settings.skip_s)
+    calibration, reason = shared, ""
+    if calibration is None and stretch is not None:
+        try:
+            calibration = learn(labelled, stretch)
+        except ValueError as error:
+            reason = f"cannot be calibrated: {error}"
+    if calibration is None and settings.calibrate_from is not None:
+        calibration = borrowed(settings)
+    if calibration is None and not reason:
+        reason = "no quiet in here may calibrate; --share or --calibrate-from lets another recording of the room do it"
+    if calibration is not None and calibration.quiet.live.shape != labelled.recording.amplitude.shape[1:]:
+        theirs, ours = calibration.quiet.live.shape, labelled.recording.amplitude.shape[1:]
+        reason = f"{calibration.recording} cannot calibrate it: {theirs} antennas and sub-carriers, here {ours}"
+        calibration = None
+    own = calibration is not None and calibration.recording == labelled.name
+    t = labelled.seconds
+    wait_s = foreign_wait_s(labelled)
+    counted = stretch.counted if stretch else int(np.searchsorted(t, wait_s))
+    since_s = wait_s
+    if own:
+        since_s = float(t[counted]) if counted < len(t) else math.inf
+    windows = window_answers(labelled, calibration)
+    frames = frame_answers(labelled, settings.signatures)
+    if settings.plots is not None:
+        from csiflow.evaluation.plots import timeline  # noqa: PLC0415 - matplotlib takes a second to load
+
+        timeline(settings.plots, labelled, windows, frames)
+    outcome = _count(labelled, windows, frames, counted)
+    outcome.motion = count_motion(labelled, windows.moving, since_s)
+    if calibration is None:
+        outcome.motion = Motion(why=[reason])
+    elif labelled.scope == "clip":
+        outcome.motion = Motion(why=["the label is for the whole clip, of which the action fills only a part"])
+    outcome.about = _about(labelled, calibration, since_s)
+    return outcome
+
+
+def _count(labelled: LabelledRecording, windows: WindowAnswers, frames: FrameAnswers, counted: int) -> Outcome:
+    """Count everything but motion from frame ``counted`` on."""
+    matches = recognition_curve(labelled, frames, counted)
+    return Outcome(
+        labelled.name,
+        onsets=count_onsets(labelled, frames, windows, counted),
+        alarms=count_alarms(labelled, frames, windows, counted),
+        recognition=count_recognition(labelled, frames, windows, counted),
+        breathing=count_breathing(labelled.bpm, windows.breaths_per_minute),
+        regimes=count_regimes(labelled, frames),
+        onset_curves={
+            "abrupt": onset_curve(labelled, frames, counted, abrupt=True),
+            "gentle": onset_curve(labelled, frames, counted, abrupt=False),
+        },
+        recognition_curves={matches.measure: matches},
+    )
+
+
+def borrowed(settings: Settings) -> Calibration:
+    """Calibrate on the recording given for those without a quiet of their own.
+
+    Raises:
+        EvaluationError: it has no quiet that can calibrate.
+    """
+    path = settings.calibrate_from
+    assert path is not None  # noqa: S101 - the caller's condition, for the type checker
+    labelled = load(path, str(path), settings.labelling)
+    stretch = first_quiet(labelled, settings.skip_s)
+    if stretch is None:
+        raise EvaluationError(
+            f"{path}, given with --calibrate-from, has no quiet stretch; name its labels --quiet-labels"
+        )
+    try:
+        return learn(labelled, stretch)
+    except ValueError as error:
+        raise EvaluationError(f"{path}, given with --calibrate-from: {error}") from error
+
+
+def _about(labelled: LabelledRecording, calibration: Calibration | None, since_s: float) -> dict[str, Any]:
+    t = labelled.seconds
+    return {
+        "frames": len(t),
+        "duration_s": round(float(t[-1]), 3),
+        "rate_hz": round(labelled.rate_hz, 3),
+        "labels": sorted({labelled.label_names[number] for number in set(labelled.label.tolist())}),
+        "label_scope": labelled.scope,
+        "calibration": None
+        if calibration is None
+        else {
+            "recording": calibration.recording,
+            "start_s": round(calibration.start_s, 3),
+            "stop_s": round(calibration.stop_s, 3),
+            "frames": calibration.frames,
+        },
+        "counted_from_s": round(since_s, 3) if math.isfinite(since_s) else None,
+    }

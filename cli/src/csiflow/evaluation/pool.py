@@ -1,0 +1,121 @@
+"""Many recordings in several processes; one that fails does not stop the others."""
+
+from __future__ import annotations
+
+import multiprocessing
+import re
+import signal
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+from csiflow.evaluation.calibration import Calibration, first_quiet, learn
+from csiflow.evaluation.errors import EvaluationError
+from csiflow.evaluation.outcome import Outcome, Settings, judge
+from csiflow.evaluation.recording import LabelledRecording, load
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A recording that could not be evaluated."""
+
+    name: str
+    message: str
+
+
+Unit = tuple[Path, ...]
+"""Recordings that share one calibration: usually one."""
+
+
+def units(files: Sequence[Path], share: re.Pattern[str] | None) -> list[Unit]:
+    """Part files into those that share a calibration: what the groups of ``share`` catch in their names is equal."""
+    together: dict[object, list[Path]] = {}
+    for number, path in enumerate(files):
+        found = share.search(path.as_posix()) if share else None
+        together.setdefault((str(path.parent), found.groups() or found.group()) if found else number, []).append(path)
+    return [tuple(paths) for paths in together.values()]
+
+
+def judge_unit(unit: Unit, settings: Settings) -> list[Outcome | Failure]:
+    """Judge the recordings of a unit; the first quiet of the first that has one calibrates all of them."""
+    loaded: list[LabelledRecording] = []
+    results: list[Outcome | Failure] = []
+    for path in unit:
+        try:
+            loaded.append(load(path, str(path), settings.labelling))
+        except EvaluationError as error:
+            results.append(Failure(str(path), str(error)))
+    try:
+        shared = _shared(loaded, settings) if len(unit) > 1 else None
+    except ValueError as error:
+        return [*results, *(Failure(labelled.name, str(error)) for labelled in loaded)]
+    for labelled in loaded:
+        try:
+            results.append(judge(labelled, settings, shared))
+        except EvaluationError as error:
+            results.append(Failure(labelled.name, str(error)))
+    return results
+
+
+def _shared(loaded: list[LabelledRecording], settings: Settings) -> Calibration | None:
+    for labelled in loaded:
+        stretch = first_quiet(labelled, settings.skip_s)
+        if stretch is not None:
+            return learn(labelled, stretch)
+    return None
+
+
+def judge_all(found: Sequence[Unit], settings: Settings, jobs: int) -> Iterator[list[Outcome | Failure]]:
+    """Yield the results of each unit as they come, in any order.
+
+    Ctrl-C and SIGTERM end the processes at once and are raised as ``KeyboardInterrupt``.
+    """
+    if jobs == 1 or len(found) == 1:
+        for unit in found:
+            yield judge_unit(unit, settings)
+        return
+    context = multiprocessing.get_context("spawn")
+    executor = ProcessPoolExecutor(min(jobs, len(found)), mp_context=context, initializer=_end_quietly)
+    with _terminated_as_interrupt():
+        try:
+            futures = {executor.submit(judge_unit, unit, settings): unit for unit in found}
+            yield from _as_they_come(futures)
+        except BaseException:
+            executor.shutdown(wait=False, cancel_futures=True)
+            for child in multiprocessing.active_children():
+                child.terminate()
+            raise
+        executor.shutdown()
+
+
+def _as_they_come(futures: dict[Future[list[Outcome | Failure]], Unit]) -> Iterator[list[Outcome | Failure]]:
+    waiting = set(futures)
+    while waiting:
+        done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+        for future in done:
+            try:
+                yield future.result()
+            except BrokenProcessPool:
+                lost = "the process that evaluated it died, perhaps for lack of memory; try fewer --jobs"
+                yield [Failure(str(path), f"{path}: {lost}") for path in futures[future]]
+
+
+def _end_quietly() -> None:
+    """Let Ctrl-C end a worker without a traceback: the parent says what happened."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+@contextmanager
+def _terminated_as_interrupt() -> Iterator[None]:
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

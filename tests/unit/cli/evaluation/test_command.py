@@ -1,0 +1,170 @@
+"""``csiflow eval`` as a program."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from csiflow.evaluation.calibration import first_quiet, learn
+from csiflow.evaluation.labels import Labelling
+from csiflow.evaluation.outcome import Settings, judge
+from csiflow.evaluation.recording import load
+from unit.cli.evaluation.rooms import loaded, write
+
+pytestmark = pytest.mark.timeout(300)  # the kernels may have to be compiled
+
+R = {
+    "motion": {"recall", "false_positive_rate", "f1"},
+    "onset": {"frames_median", "ms_median", "missed", "ratio_vs_window"},
+    "recognition": {"signature", "frames_median", "ratio_vs_window", "false_matches_per_hour"},
+    "breathing": {"bpm", "truth", "error"},
+}
+
+
+def evaluate(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run the command."""
+    command = [sys.executable, "-m", "csiflow", "eval", *(str(argument) for argument in arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=280)
+
+
+def result(run: subprocess.CompletedProcess[str]) -> dict[str, Any]:
+    """The last line of stdout."""
+    found: dict[str, Any] = json.loads(run.stdout.splitlines()[-1])
+    return found
+
+
+def assert_contract(found: dict[str, Any]) -> None:
+    """Every name of R is there."""
+    for part, names in R.items():
+        assert names <= set(found[part])
+    assert "false_alarms_per_hour" in found
+
+
+def test_a_room_that_was_walked_through(tmp_path: Path) -> None:
+    """The contract's names for each recording and the total, plots in their folder, motion found as it was made."""
+    a = write(tmp_path / "a.npz", (("empty", 20), ("walking", 8), ("empty", 10)))
+    b = write(tmp_path / "b.npz", (("empty", 12), ("walking", 6)), seed=1)
+    run = evaluate(tmp_path, "--plots", tmp_path / "plots", "--jobs", "2", "--json")
+    assert run.returncode == 0, run.stderr
+    found = result(run)
+    assert list(found["recordings"]) == [str(a), str(b)]
+    for each in (*found["recordings"].values(), found["total"]):
+        assert_contract(each)
+    assert found["total"]["motion"]["windows"]["motion"] == 14
+    assert found["total"]["motion"]["recall"] >= 0.8
+    assert found["total"]["onset"]["count"] == 2
+    assert found["total"]["onset"]["window"]["missed"] == 0
+    assert found["recordings"][str(a)]["calibration"]["stop_s"] <= 10
+    drawn = {path.name for path in (tmp_path / "plots").iterdir()}
+    assert "onset_curve.png" in drawn
+    assert sum(name.startswith("timeline_") for name in drawn) == 2
+    assert "total" in run.stderr
+
+
+def test_one_bad_file_does_not_stop_the_others(tmp_path: Path) -> None:
+    """The rest is evaluated and printed, the bad one is named with what is wrong, and the exit code is not 0."""
+    good = write(tmp_path / "good.npz", (("empty", 12), ("walking", 3)))
+    bad = write(tmp_path / "bad.npz", (("empty", 1),), iq=None)
+    run = evaluate(bad, good, tmp_path / "missing.npz", "--json")
+    assert run.returncode == 1
+    found = result(run)
+    assert list(found["recordings"]) == [str(good)]
+    assert set(found["errors"]) == {str(bad), str(tmp_path / "missing.npz")}
+    assert "neither iq nor amplitude" in found["errors"][str(bad)]
+    assert "Traceback" not in run.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--share", "("], "no regular expression"),
+        (["--signatures", "nowhere"], "no folder of signatures"),
+        (["--skip", "soon"], "not a duration"),
+    ],
+)
+def test_options_that_cannot_be_used(tmp_path: Path, arguments: Sequence[str], message: str) -> None:
+    """They are refused at once, with what to write instead."""
+    run = evaluate(write(tmp_path / "a.npz", (("empty", 1),)), *arguments)
+    assert run.returncode == 2
+    assert message in run.stderr
+    assert "Traceback" not in run.stderr
+
+
+def test_interrupted(tmp_path: Path) -> None:
+    """Ctrl-C ends the command and its processes without a report or a traceback."""
+    for number in range(40):
+        write(tmp_path / f"{number}.npz", (("empty", 60), ("walking", 60)), seed=number)
+    command = [sys.executable, "-m", "csiflow", "eval", str(tmp_path), "--jobs", "2", "--json"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        assert process.stderr is not None
+        while not (children := _children(process.pid)):
+            assert process.poll() is None
+        os.kill(process.pid, signal.SIGINT)
+        out, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert (out, "Traceback" in said) == ("", False)
+    assert not any(Path(f"/proc/{child}/stat").exists() and _state(child) != "Z" for child in children)
+
+
+def _children(pid: int) -> list[int]:
+    path = Path(f"/proc/{pid}/task/{pid}/children")
+    if not path.exists():
+        pytest.skip("needs /proc/PID/task/TID/children to see the processes that are started")
+    return [int(child) for child in path.read_text().split()]
+
+
+def _state(pid: int) -> str:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+
+
+def test_only_the_first_quiet_calibrates(tmp_path: Path) -> None:
+    """What comes after the first quiet stretch can be anything: the calibration is the same to the last bit."""
+    quiet = (("empty", 12.0), ("walking", 4.0))
+    one, other = (loaded(tmp_path / name, (*quiet, *more)) for name, more in (("a", ()), ("b", (("empty", 30.0),))))
+    learnt = []
+    for labelled in (one, other):
+        stretch = first_quiet(labelled)
+        assert stretch is not None
+        learnt.append((stretch.first, stretch.stop))
+        assert labelled.seconds[stretch.stop - 1] < 12
+        assert learn(labelled, stretch).quiet.frames == stretch.stop - stretch.first
+    assert learnt[0] == learnt[1]
+
+
+def test_what_cannot_calibrate_says_so(tmp_path: Path) -> None:
+    """A recording of motion alone has no motion figures of its own; another one of the room lends it its quiet."""
+    still = write(tmp_path / "still.npz", (("empty", 20),))
+    path = write(tmp_path / "walk.npz", (("walking", 10),))
+    labelled = load(path, "walk", Labelling())
+    alone = judge(labelled, Settings(), None).figures()
+    assert alone["motion"]["recall"] is None
+    assert "--calibrate-from" in alone["motion"]["why"]
+    lent = judge(labelled, Settings(calibrate_from=still), None).figures()
+    assert lent["calibration"]["recording"] == str(still)
+    assert lent["motion"]["recall"] >= 0.8
+
+
+@pytest.mark.parametrize(
+    ("pattern", "windows", "figures"),
+    [
+        ("espectre/*_sequence.npz", (40, 27), (0.900, 0.074, 0.923)),
+        ("espectre/test_c3_*.npz", (30, 19), (0.967, 0.0, 0.983)),
+        ("GeoTec/*.npz", (108, 36), (0.991, 0.139, 0.973)),
+    ],
+)
+def test_the_motion_table(
+    csiflow_data: Path, pattern: str, windows: tuple[int, int], figures: tuple[float, float, float]
+) -> None:
+    """The real recordings that docs/measurements.md reports: the same windows, figures within three points."""
+    found = result(evaluate(csiflow_data / "csi" / pattern, "--json"))["total"]["motion"]
+    assert (found["windows"]["motion"], found["windows"]["quiet"]) == windows
+    assert (found["recall"], found["false_positive_rate"], found["f1"]) == pytest.approx(figures, abs=0.03)
