@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-import structlog
-from csi_runtime.metrics import STREAM_SKIPPED
 from csi_schemas.frame import CsiFrame
+
+from csi_streaming.skipped import SkippedRecords
 
 if TYPE_CHECKING:
     from aiokafka import ConsumerRecord
 
     from csi_streaming.processor import Batch
-
-log = structlog.get_logger(__name__)
-
-WARNING_INTERVAL_S = 5.0
 
 
 class _Kind(msgspec.Struct):
@@ -34,9 +29,7 @@ class FrameDecoder:
 
     def __init__(self, app: str) -> None:
         """Count skipped records under this application's name."""
-        self._skipped = STREAM_SKIPPED.labels(app)
-        self._unreported = 0
-        self._last_warning = -WARNING_INTERVAL_S
+        self._skipped = SkippedRecords(app, "record is not a frame and was skipped")
 
     def decode(self, batch: Batch) -> Iterator[tuple[ConsumerRecord[Any, Any], CsiFrame]]:
         """Yield the records that hold CSI frames, with their frames, in order.
@@ -55,22 +48,8 @@ class FrameDecoder:
                 yield record, frame
 
     def _skip(self, record: ConsumerRecord[Any, Any], error: Exception) -> None:
-        if _is_other_kind(record.value):
-            return
-        self._skipped.inc()
-        self._unreported += 1
-        now = time.monotonic()
-        if now - self._last_warning < WARNING_INTERVAL_S:
-            return
-        log.warning(
-            "record is not a frame and was skipped",
-            topic=record.topic,
-            partition=record.partition,
-            offset=record.offset,
-            error=str(error),
-            skipped_since_last_warning=self._unreported,
-        )
-        self._last_warning, self._unreported = now, 0
+        if not _is_other_kind(record.value):
+            self._skipped.report(record, error)
 
 
 def _check(frame: CsiFrame) -> None:

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 import structlog
 from csi_schemas.frame import CsiFrame
-from csi_streaming import frames
+from csi_streaming import skipped as skipped_module
 from csi_streaming.frames import FrameDecoder
 from csi_streaming.processor import Batch
 from csi_streaming.testing import record
@@ -55,12 +55,12 @@ def test_other_kinds_are_passed_over_in_silence() -> None:
 def test_the_warning_names_the_record_and_is_rate_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     """A flood of bad records is one line with the first offset; the next line says how many there were."""
     now = 0.0
-    monkeypatch.setattr("csi_streaming.frames.time.monotonic", lambda: now)
+    monkeypatch.setattr("csi_streaming.skipped.time.monotonic", lambda: now)
     decoder = FrameDecoder("flood")
     flood = Batch("t", 3, [record(b"{", topic="t", partition=3, offset=10 + i) for i in range(50)])
     with structlog.testing.capture_logs() as logs:
         assert list(decoder.decode(flood)) == []
-        now = frames.WARNING_INTERVAL_S
+        now = skipped_module.WARNING_INTERVAL_S
         assert list(decoder.decode(flood)) == []
     assert [(log["topic"], log["partition"], log["offset"]) for log in logs] == [("t", 3, 10), ("t", 3, 10)]
     assert [log["skipped_since_last_warning"] for log in logs] == [1, 50]
