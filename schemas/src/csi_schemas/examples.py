@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING
 from csi_schemas import events, telemetry, topics
 from csi_schemas.common import Origin
 from csi_schemas.frame import CsiFrame
-from csi_schemas.introspection import ClusterMember, ClusterSnapshot, IntrospectionSnapshot, NotApplicable, Similarity
+from csi_schemas.introspection import (
+    ClusterMember,
+    ClusterSnapshot,
+    IntrospectionSnapshot,
+    LeftNode,
+    NotApplicable,
+    Similarity,
+    ZoneMember,
+)
 from csi_schemas.sensing import (
     Classification,
     EnhancedBreathing,
@@ -129,15 +137,55 @@ SNAPSHOT = IntrospectionSnapshot(
     not_applicable=[NotApplicable("walking_slow", "width 64; the stream has 4")],
 )
 
+MEMBER = ZoneMember(
+    zone="living room",
+    timestamp_ns=_T,
+    node_id="1",
+    stream="1x4@6",
+    provenance="synthetic",
+    source="synthetic",
+    regime="transient",
+    attractor_confidence=0.5,
+    origin=_ORIGIN,
+    moving=True,
+    motion_score=2.5,
+    onset_ns=_T,
+    best_match=SNAPSHOT.top_k_similarity[0],
+)
+
 CLUSTER = ClusterSnapshot(
     zone="living room",
     timestamp_ns=_T,
     regime="transient",
     agreement=0.75,
-    members=[ClusterMember("1", "transient", 12.5), ClusterMember("2", "idle", 30.0)],
+    members=[
+        ClusterMember(
+            "1",
+            "transient",
+            0.0,
+            weight=0.75,
+            last_seen_ns=_T,
+            provenance="synthetic",
+            streams=["1x4@6"],
+            moving=True,
+            motion_score=2.5,
+            attractor_confidence=0.5,
+        ),
+        ClusterMember(
+            "2", "idle", 30.0, weight=0.25, last_seen_ns=_T - 30_000_000, provenance="synthetic", streams=["1x4@6"]
+        ),
+    ],
     provenance="synthetic",
     best_match=SNAPSHOT.top_k_similarity[0],
     origin=_ORIGIN,
+    best_match_node="1",
+    regime_changed=True,
+    onset=True,
+    onset_ns=_T,
+    onset_node="1",
+    moving=True,
+    motion_score=2.5,
+    left=[LeftNode("3", _T - 2_000_000_000, 2_000.0, "synthetic"), LeftNode("4")],
 )
 
 
@@ -245,6 +293,7 @@ BY_TOPIC: dict[str, tuple[msgspec.Struct, ...]] = {
     topics.SENSING.name: (SENSING, MULTI_BSSID_SENSING),
     topics.EVENTS.name: EVENTS,
     topics.INTROSPECTION.name: (SNAPSHOT,),
+    topics.MEMBERS.name: (MEMBER,),
     topics.CLUSTER.name: (CLUSTER,),
     topics.LATEST.name: (SENSING, SNAPSHOT),
     topics.TELEMETRY.name: TELEMETRY,

@@ -77,13 +77,70 @@ class IntrospectionSnapshot(msgspec.Struct, omit_defaults=True, tag_field="type"
     """Frames since the tail that exponent and dimension describe."""
 
 
+class ZoneMember(msgspec.Struct, omit_defaults=True, tag_field="type", tag="zone_member"):
+    """One stream's snapshot, thinned, for the fusion of one zone: at most ten a second, and at once what is new."""
+
+    zone: str
+    """The record key."""
+    timestamp_ns: int
+    """Receive time of the frame, ns since the Unix epoch."""
+    node_id: str
+    stream: str
+    """Stream label, see ``StreamKey.label``."""
+    provenance: Provenance
+    source: str
+    regime: Regime
+    attractor_confidence: float
+    """0-1."""
+    origin: Origin
+    """The frame."""
+    calibrating: bool = False
+    """The stream's quiet is not known well enough."""
+    moving: bool = False
+    motion_score: float = 0.0
+    """As in the snapshot."""
+    onset_ns: int | None = None
+    """Receive time of the newest frame on which a motion began; null when none did since the worker has this stream."""
+    best_match: Similarity | None = None
+    """The best promoted signature, else the best one."""
+
+
 class ClusterMember(msgspec.Struct):
-    """One node's part in a fused snapshot."""
+    """One node's part in a fused snapshot. A node has one vote, however many streams it sends."""
 
     node_id: str
     regime: Regime
+    """What the node votes for."""
     age_ms: float
     """Age of the node's newest snapshot at fusion."""
+    weight: float = 0.0
+    """The node's share of all weight, 0-1; the shares of the members sum to 1."""
+    last_seen_ns: int = 0
+    """Receive time of the node's newest frame, ns since the Unix epoch; as records are thinned, up to 0.1 s older."""
+    provenance: Provenance | None = None
+    """Of the streams that took part: the most real of those that are fresh; the others are left out."""
+    streams: list[str] = []
+    """Labels of the streams that took part."""
+    calibrating: bool = False
+    """No stream of the node knows its quiet well enough."""
+    moving: bool = False
+    """A stream of the node moves."""
+    motion_score: float = 0.0
+    """The highest of the node's streams."""
+    attractor_confidence: float = 0.0
+    """The highest of the node's streams, 0-1."""
+
+
+class LeftNode(msgspec.Struct):
+    """A node of the zone that takes no part."""
+
+    node_id: str
+    last_seen_ns: int | None = None
+    """Receive time of its newest frame, to 0.1 s; null for a node named in the settings that was not heard."""
+    age_ms: float | None = None
+    """Age of that frame at fusion."""
+    provenance: Provenance | None = None
+    """Of that frame."""
 
 
 class ClusterSnapshot(msgspec.Struct, omit_defaults=True, tag_field="type", tag="cluster_snapshot"):
@@ -92,14 +149,32 @@ class ClusterSnapshot(msgspec.Struct, omit_defaults=True, tag_field="type", tag=
     zone: str
     """The record key."""
     timestamp_ns: int
-    """Time of fusion, ns since the Unix epoch."""
+    """Time of fusion, ns since the Unix epoch: the receive time of the newest frame known, later after silence."""
     regime: Regime
+    """By weighted vote; unknown where no node takes part."""
     agreement: float
-    """Share of the weight behind ``regime``, 0-1."""
+    """Share of the weight behind ``regime``, 0-1; 0 where no node takes part."""
     members: list[ClusterMember]
+    """The nodes that take part, by id."""
     provenance: Provenance
     """The least real of the members': synthetic before replay before live."""
     best_match: Similarity | None = None
-    """Highest score of any member."""
+    """The best of the members': promoted before others, confirmed before emerging, then by score."""
     origin: Origin | None = None
-    """The newest frame that took part."""
+    """The frame that brought this about; null where the clock did, as when a node has fallen silent."""
+    best_match_node: str | None = None
+    """The node that ``best_match`` is of."""
+    regime_changed: bool = False
+    """``regime`` differs from the last fused snapshot's."""
+    onset: bool = False
+    """A motion began in the zone: set on one snapshot."""
+    onset_ns: int | None = None
+    """When the newest motion began: the earliest onset of its nodes, ns since the Unix epoch."""
+    onset_node: str | None = None
+    """The node of that onset. A node that reports late may still prove to have been the first."""
+    moving: bool = False
+    """Some member moves."""
+    motion_score: float = 0.0
+    """The highest of the members'."""
+    left: list[LeftNode] = []
+    """Nodes of the zone that take no part: silent for too long, or named in the settings and never heard."""

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from csi_schemas.events import AnyEvent
 from csi_schemas.frame import CsiFrame
-from csi_schemas.introspection import ClusterSnapshot, IntrospectionSnapshot
+from csi_schemas.introspection import ClusterSnapshot, IntrospectionSnapshot, ZoneMember
 from csi_schemas.sensing import SensingUpdate
 from csi_schemas.telemetry import TelemetryRecord
 
@@ -85,13 +85,22 @@ INTROSPECTION = TopicSpec(
     producers=("introspection",),
     consumers=("gateway",),
 )
+MEMBERS = TopicSpec(
+    "csi.members.v1",
+    "zone",
+    ZoneMember,
+    "Snapshots thinned and brought together by zone, for the fusion: internal, others read csi.introspection.v1.",
+    retention_ms=_HOUR_MS,
+    producers=("introspection",),
+    consumers=("cluster",),
+)
 CLUSTER = TopicSpec(
     "csi.cluster.v1",
     "zone",
     ClusterSnapshot,
     "Fused snapshot over the nodes of a zone.",
     retention_ms=_DAY_MS,
-    producers=("introspection",),
+    producers=("cluster",),
     consumers=("gateway",),
 )
 LATEST = TopicSpec(
@@ -121,5 +130,5 @@ REJECTED = TopicSpec(
     headers=("reason", "detail", "source", "received", "provenance"),
 )
 
-TOPICS: tuple[TopicSpec, ...] = (FRAMES, SENSING, EVENTS, INTROSPECTION, CLUSTER, LATEST, TELEMETRY, REJECTED)
+TOPICS: tuple[TopicSpec, ...] = (FRAMES, SENSING, EVENTS, INTROSPECTION, MEMBERS, CLUSTER, LATEST, TELEMETRY, REJECTED)
 BY_NAME: dict[str, TopicSpec] = {topic.name: topic for topic in TOPICS}
