@@ -76,11 +76,34 @@ EVENTS_FORGOTTEN = Counter(
 INTROSPECTION_SNAPSHOTS = Counter("csiflow_introspection_snapshots", "Snapshots published.")
 INTROSPECTION_REGIME = Counter("csiflow_introspection_regime_changes", "Regime changes by the new regime.", ["regime"])
 INTROSPECTION_SIGNATURES = Gauge("csiflow_introspection_signatures", "Signatures loaded.")
+INTROSPECTION_MEMBERS = Counter(
+    "csiflow_introspection_members", "Thinned snapshots published for the fusion of zones, one for each zone of a node."
+)
 INTROSPECTION_FORGOTTEN = Counter(
     "csiflow_introspection_streams_forgotten",
     "Streams whose state was dropped: idle for too long, or to make room for new ones. Rising 'room' means more "
     "streams than CSIFLOW_INTROSPECTION_MAX_STREAMS, or somebody invents nodes.",
     ["reason"],
+)
+
+# --- the fusion of zones ----------------------------------------------------------------------------------------------
+CLUSTER_SNAPSHOTS = Counter("csiflow_cluster_snapshots", "Fused snapshots published.", ["zone"])
+CLUSTER_NODES = Gauge(
+    "csiflow_cluster_nodes",
+    "Nodes of a zone at its newest snapshot: member, or left. One that stays left is off, or the clock of its ingest "
+    "host is more than CSIFLOW_CLUSTER_STALE_AFTER_S behind the others'.",
+    ["zone", "state"],
+)
+CLUSTER_IGNORED = Counter(
+    "csiflow_cluster_ignored",
+    "Records of a zone, or of a node in it, that the settings do not have. Rising means that the introspection and the "
+    "cluster service were given different CSIFLOW_INTROSPECTION_ZONES.",
+)
+CLUSTER_FORGOTTEN = Counter(
+    "csiflow_cluster_streams_forgotten",
+    "Streams forgotten to make room for new ones: more streams than CSIFLOW_CLUSTER_MAX_STREAMS, or somebody invents "
+    "nodes.",
+    ["zone"],
 )
 
 # --- gateway ----------------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ import structlog
 from csi_runtime.exits import CANNOT_RUN_AS_CONFIGURED, run_configured
 from csi_runtime.logs import configure_logging
 from csi_runtime.metrics import INTROSPECTION_SIGNATURES, STREAM_STREAMS
-from csi_schemas.topics import FRAMES, INTROSPECTION, LATEST
+from csi_schemas.topics import FRAMES, INTROSPECTION, LATEST, MEMBERS
 from csi_streaming import run_service
 
 from csi_introspection import library
@@ -82,7 +82,7 @@ def start(arguments: Sequence[str] | None = None) -> int:
         settings,
         partial(make_processor, settings, signatures, alive),
         source=FRAMES,
-        outputs=(INTROSPECTION, LATEST),
+        outputs=(INTROSPECTION, LATEST, MEMBERS),
     )
 
 

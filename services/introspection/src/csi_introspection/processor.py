@@ -18,6 +18,8 @@ from csi_schemas.common import Origin, StreamKey, channel_of
 from csi_schemas.topics import INTROSPECTION, LATEST
 from csi_streaming import FrameDecoder, Output
 
+from csi_introspection.cluster.member import MemberFeed
+from csi_introspection.cluster.zones import Zones
 from csi_introspection.snapshot import SnapshotWriter, encode
 from csi_introspection.stream import FrameStream
 
@@ -44,6 +46,8 @@ class Entry:
     writer: SnapshotWriter
     key: bytes
     latest_key: bytes
+    members: MemberFeed
+    """To the zones of the node."""
     newest_ns: int = 0
     """Receive time of the newest frame."""
     latest_ns: int | None = None
@@ -71,6 +75,7 @@ class IntrospectionProcessor:
         self._signatures = signatures
         self._idle_ns = int(settings.idle_s * 1e9)
         self._latest_ns = int(settings.latest_interval_s * 1e9)
+        self._zones = Zones(settings.zones)
         self._decoder = FrameDecoder("introspection")
 
     def process(self, batch: Batch) -> list[Output]:
@@ -90,6 +95,7 @@ class IntrospectionProcessor:
             value = encode(snapshot)
             snapshots += 1
             outputs.append(Output(INTROSPECTION.name, entry.key, value))
+            outputs += entry.members.outputs(snapshot)
             entry.waiting = value
             if entry.latest_ns is None or abs(frame.timestamp_ns - entry.latest_ns) >= self._latest_ns:
                 outputs.append(self._latest(entry, value))
@@ -122,6 +128,7 @@ class IntrospectionProcessor:
                 SnapshotWriter(frame.node_id, label, frame.provenance, frame.source),
                 frame.node_id.encode(),
                 f"{frame.node_id}/{label}/introspection_snapshot".encode(),
+                MemberFeed(frame.node_id, self._zones),
             )
         return entry
 

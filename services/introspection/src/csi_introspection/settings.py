@@ -8,6 +8,8 @@ from csi_streaming import StreamingSettings
 from pydantic import AliasChoices, Field
 from pydantic_settings import SettingsConfigDict
 
+from csi_introspection.cluster.zones import ZoneTable, everything
+
 
 def reference_signatures() -> Path | None:
     """Folder of the reference signatures in a checkout; ``None`` outside of one."""
@@ -36,3 +38,9 @@ class IntrospectionSettings(StreamingSettings):
     """Streams a partition keeps; one more, and the one heard longest ago is forgotten. About 0.4 MB each."""
     latest_interval_s: float = Field(default=1.0, ge=0)
     """Least time between two records of a stream on csi.latest.v1."""
+    zones: ZoneTable = Field(
+        default_factory=everything, validation_alias=AliasChoices("zones", "CSIFLOW_INTROSPECTION_ZONES")
+    )
+    """Zones whose nodes are fused, as JSON: ``{"living-room": ["1", "2"], "house": ["*"]}``. ``"*"`` is every node, a
+    node may be in several zones or in none, ``{}`` switches the fusion off. Unset or empty: one zone ``all`` of every
+    node. The fusion service reads the same variable."""
