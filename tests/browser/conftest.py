@@ -30,7 +30,7 @@ _FLAGS = [
 class StartGateway(Protocol):
     """Starts a gateway on a port of the test's choice."""
 
-    def __call__(self, port: int, token: str = TOKEN) -> AbstractAsyncContextManager[Service]: ...  # noqa: D102
+    def __call__(self, port: int, token: str = TOKEN, **settings: str) -> AbstractAsyncContextManager[Service]: ...  # noqa: D102
 
 
 @pytest.fixture(scope="session")
@@ -63,7 +63,7 @@ def start_gateway(topics: str, tmp_path: Path) -> StartGateway:
     folder.mkdir()
     (folder / "walk.sig.json").write_bytes(signature("walk", "Walking through", 0.75))
 
-    def start(port: int, token: str = TOKEN) -> AbstractAsyncContextManager[Service]:
+    def start(port: int, token: str = TOKEN, **settings: str) -> AbstractAsyncContextManager[Service]:
         return running(
             "csi_gateway",
             {
@@ -71,6 +71,7 @@ def start_gateway(topics: str, tmp_path: Path) -> StartGateway:
                 "CSIFLOW_GATEWAY_PORT": str(port),
                 "CSIFLOW_GATEWAY_TOKEN": token,
                 "CSIFLOW_SIGNATURES": str(folder),
+                **settings,
             },
         )
 

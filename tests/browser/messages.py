@@ -10,7 +10,14 @@ import numpy as np
 from csi_schemas.common import Origin, Provenance
 from csi_schemas.events import Event
 from csi_schemas.frame import CsiFrame
-from csi_schemas.introspection import IntrospectionSnapshot, Regime, Similarity
+from csi_schemas.introspection import (
+    ClusterMember,
+    ClusterSnapshot,
+    IntrospectionSnapshot,
+    LeftNode,
+    Regime,
+    Similarity,
+)
 from csi_schemas.sensing import (
     Classification,
     MotionLevel,
@@ -87,6 +94,42 @@ def sensing(
         origin=Origin("csi.frames.v1", 0, 1),
         vital_signs=None if breathing is None else VitalSigns(breathing, 0.5),
     )
+
+
+def fused(
+    weights: dict[str, float],
+    *,
+    zone: str = "living room",
+    regime: Regime = "transient",
+    agreement: float = 0.8125,
+    left: dict[str, int | None] | None = None,
+    best_match: Similarity | None = None,
+    best_match_node: str | None = None,
+    provenance: Provenance = "live",
+    moving: bool = False,
+    onset_node: str | None = None,
+) -> tuple[bytes, bytes]:
+    """A record of csi.cluster.v1 of now: members by their weights, and when nodes that left were last heard."""
+    now_ns = time.time_ns()
+    members = [
+        ClusterMember(node, regime, 0.0, weight=weight, last_seen_ns=now_ns, provenance=provenance)
+        for node, weight in weights.items()
+    ]
+    snapshot = ClusterSnapshot(
+        zone,
+        now_ns,
+        regime if weights else "unknown",
+        agreement if weights else 0.0,
+        members,
+        provenance,
+        best_match=best_match,
+        best_match_node=best_match_node,
+        moving=moving,
+        onset_ns=now_ns if onset_node else None,
+        onset_node=onset_node,
+        left=[LeftNode(node, last_seen_ns) for node, last_seen_ns in (left or {}).items()],
+    )
+    return zone.encode(), msgspec.json.encode(snapshot)
 
 
 def frame(

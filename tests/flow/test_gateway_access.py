@@ -24,6 +24,7 @@ REST = (
     "/api/v1/signatures",
     "/api/v1/sensing/latest",
     "/api/v1/introspection/snapshot",
+    "/api/v1/cluster",
 )
 
 
@@ -168,8 +169,9 @@ async def test_introspection_kill_switch(topics: str) -> None:
             status, body = await refused(gateway, path)
             assert (status, body["error"]) == (404, "introspection_disabled")
             says_why(body)
-        status, body = await gateway.get("/api/v1/introspection/snapshot")
-        assert (status, body["error"]) == (404, "introspection_disabled")
+        for path in ("/api/v1/introspection/snapshot", "/api/v1/cluster"):
+            status, body = await gateway.get(path)
+            assert (status, body["error"]) == (404, "introspection_disabled")
         async with gateway.connect("/ws/sensing"):
             pass
 

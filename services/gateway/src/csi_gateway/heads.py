@@ -53,6 +53,7 @@ class ClusterHead(msgspec.Struct):
 
     zone: str
     timestamp_ns: int
+    members: list[msgspec.Raw] = []
 
 
 class EventHead(msgspec.Struct):

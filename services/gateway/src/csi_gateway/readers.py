@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from csi_gateway.channel import Channel
     from csi_gateway.nodes import Nodes
+    from csi_gateway.zones import Zones
 
 log = structlog.get_logger(__name__)
 
@@ -91,13 +92,17 @@ class SnapshotReader:
 class ClusterReader:
     """``csi.cluster.v1`` to /ws/cluster; a zone takes the place of a node."""
 
-    def __init__(self, channel: Channel) -> None:
+    def __init__(self, zones: Zones, channel: Channel) -> None:
         self._heads: HeadReader[ClusterHead] = HeadReader(ClusterHead)
+        self._zones = zones
         self._channel = channel
 
     async def handle(self, records: Sequence[Any], history: bool) -> None:  # noqa: FBT001  # feed.Handler
         """Take a batch."""
-        messages = [Message(head.zone, (head.zone, ""), value) for head, value in self._heads.read(records)]
+        messages = []
+        for head, value in self._heads.read(records):
+            self._zones.take(head, value)
+            messages.append(Message(head.zone, (head.zone, ""), value))
         if not history:
             await self._channel.publish(messages)
 

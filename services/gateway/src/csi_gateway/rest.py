@@ -2,7 +2,7 @@
 
 ``/api/v1/sensing/latest`` and ``/api/v1/introspection/snapshot`` answer with the newest message of the asked nodes as
 it was published (RuView's shape), with ``stale`` and ``age_s`` by the gateway's clock, and under ``streams`` the newest
-message of each stream, each with the same two.
+message of each stream, each with the same two. ``/api/v1/cluster`` lists the newest fused snapshot of each zone.
 """
 
 from __future__ import annotations
@@ -55,6 +55,7 @@ class Rest:
         return [
             Route("/api/v1/sensing/latest", self.sensing_latest),
             Route("/api/v1/introspection/snapshot", self.introspection_snapshot),
+            Route("/api/v1/cluster", self.cluster),
             Route("/api/v1/nodes", self.nodes),
             Route("/api/v1/signatures", self.signatures),
             Route("/api/v1/events", self.events),
@@ -73,6 +74,36 @@ class Rest:
         query.known(request.query_params, "node")
         wanted = query.names(request.query_params, "node")
         return self._latest("introspection_snapshot", self._gateway.nodes.latest_snapshots(wanted), wanted)
+
+    async def cluster(self, request: Request) -> Response:
+        """Newest fused snapshot of every zone, by name; ``?zone=``."""
+        if not self._gateway.settings.introspection_enabled:
+            raise introspection_off()
+        query.known(request.query_params, "zone")
+        wanted = query.names(request.query_params, "zone")
+        zones, now_ns = self._gateway.zones, self._gateway.now_ns()
+        found = zones.latest(wanted)
+        if missing := (wanted or frozenset()) - {value.zone for value in found}:
+            raise Refusal(
+                404,
+                "nothing_yet",
+                f"nothing was fused yet for zone {', '.join(sorted(missing))}",
+                "check CSIFLOW_INTROSPECTION_ZONES and that its nodes send; /api/v1/cluster lists the zones known",
+            )
+        return answer(
+            {
+                "now_ns": now_ns,
+                "zones": [
+                    {
+                        "zone": value.zone,
+                        "stale": zones.is_stale(value, now_ns),
+                        "age_s": value.age_s(now_ns),
+                        "message": msgspec.Raw(value.value),
+                    }
+                    for value in found
+                ],
+            }
+        )
 
     async def nodes(self, request: Request) -> Response:
         """Every node and what is true of it now."""

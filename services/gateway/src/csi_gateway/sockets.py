@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from starlette.websockets import WebSocket
 
     from csi_gateway.gateway import Gateway
-    from csi_gateway.nodes import LatestValue
 
 log = structlog.get_logger(__name__)
 
@@ -48,7 +47,7 @@ ENDPOINTS = {
     for endpoint in (
         Endpoint("sensing", ("node", "max_hz", "snapshot", "events")),
         Endpoint("introspection", ("node", "max_hz", "snapshot"), needs_introspection=True),
-        Endpoint("cluster", ("zone", "max_hz"), needs_introspection=True),
+        Endpoint("cluster", ("zone", "max_hz", "snapshot"), needs_introspection=True),
         Endpoint("events", ("node",)),
         Endpoint("amplitude", ("node", "max_hz")),
     )
@@ -146,19 +145,17 @@ class Sockets:
         return endpoint, Wishes(nodes, query.rate(parameters, "max_hz"))
 
     def _send_latest(self, endpoint: Endpoint, client: Client, wishes: Wishes) -> None:
-        nodes = self._gateway.nodes
-        latest = nodes.latest_sensing if endpoint.name == "sensing" else nodes.latest_snapshots
+        nodes, zones = self._gateway.nodes, self._gateway.zones
         now_ns = self._gateway.now_ns()
+        if endpoint.name == "cluster":
+            for fused in zones.latest(wishes.nodes):
+                client.send_now(_old(fused.value, stale=zones.is_stale(fused, now_ns), age_s=fused.age_s(now_ns)))
+            return
+        latest = nodes.latest_sensing if endpoint.name == "sensing" else nodes.latest_snapshots
         for value in reversed(latest(wishes.nodes)):
-            client.send_now(self._old(value, now_ns))
+            stale = nodes.is_stale(value.node_id, value.at_ns, now_ns)
+            client.send_now(_old(value.value, stale=stale, age_s=nodes.age_s(value.at_ns, now_ns)))
 
-    def _old(self, value: LatestValue, now_ns: int) -> bytes:
-        nodes = self._gateway.nodes
-        return msgspec.json.encode(
-            {
-                "type": "latest",
-                "stale": nodes.is_stale(value.node_id, value.at_ns, now_ns),
-                "age_s": nodes.age_s(value.at_ns, now_ns),
-                "message": msgspec.Raw(value.value),
-            }
-        )
+
+def _old(value: bytes, *, stale: bool, age_s: float) -> bytes:
+    return msgspec.json.encode({"type": "latest", "stale": stale, "age_s": age_s, "message": msgspec.Raw(value)})

@@ -19,6 +19,7 @@ export function expose({ model, link, selection, introspection }) {
       })),
     sensing: byKey((stream) => stream.sensing),
     introspection: byKey((stream) => stream.snapshot),
+    zones: () => structuredClone(Object.fromEntries([...model.zones.values()].map((zone) => [zone.name, zone.fused]))),
     amplitude: byKey((stream) => stream.amplitude),
     events: () => structuredClone(model.events),
     shown: () => structuredClone(introspection.shown),

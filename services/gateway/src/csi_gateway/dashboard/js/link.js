@@ -10,6 +10,7 @@ const POLL_MS = 2000;
 const CHANNELS = [
   { name: "sensing", path: "ws/sensing", query: { max_hz: 4, snapshot: 1 } },
   { name: "introspection", path: "ws/introspection", query: { max_hz: 5, snapshot: 1 } },
+  { name: "cluster", path: "ws/cluster", query: { max_hz: 5, snapshot: 1 } },
   { name: "events", path: "ws/events", query: {} },
 ];
 const AMPLITUDE_HZ = 20;
@@ -139,9 +140,10 @@ async function signatureLibrary() {
   }
 }
 
-/** A gateway whose introspection is switched off says so in its list of nodes, and has no such websocket. */
+/** A gateway whose introspection is switched off says so in its list of nodes, and has no such websockets. */
 function wantedChannels(told) {
-  return CHANNELS.filter(({ name }) => name !== "introspection" || told.introspection_enabled);
+  const needIntrospection = ["introspection", "cluster"];
+  return CHANNELS.filter(({ name }) => told.introspection_enabled || !needIntrospection.includes(name));
 }
 
 function why(error) {

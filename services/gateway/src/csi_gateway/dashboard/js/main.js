@@ -16,6 +16,7 @@ import { StreamView } from "./stream-view.js";
 import { Toasts } from "./toasts.js";
 import { TokenDialog } from "./token-dialog.js";
 import { forgetToken, token } from "./token.js";
+import { ZonesView } from "./zones-view.js";
 
 const clock = new Clock();
 const model = new Model();
@@ -23,6 +24,7 @@ const toasts = new Toasts();
 const events = new EventsView();
 const rates = new RatesView();
 const stream = new StreamView();
+const zones = new ZonesView();
 const dialog = new TokenDialog(() => link.connect());
 const linkView = new LinkView(() => link.connect());
 
@@ -75,6 +77,7 @@ painter.every(4, () => {
   if (chosen !== null) link.watch(chosen.nodeId);
   const connected = link.state === "connected";
   nodes.paint(model.nodes, clock, connected, selection.key);
+  zones.paint(model.zones, clock, connected, stream.introspection.matches.signatures);
   stream.paintFigures(chosen, chosen === null ? null : model.node(chosen.nodeId, chosen.provenance), clock, connected);
   events.paint(model.events);
   sayOrHide(byId("not-live"), notLiveSentence([...model.nodes.values()]));

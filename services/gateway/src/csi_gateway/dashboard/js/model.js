@@ -1,12 +1,14 @@
 // Everything the page knows, fed by messages; it draws nothing.
 
 import { Node } from "./node.js";
+import { Zone } from "./zone.js";
 
 const EVENTS_KEPT = 100;
 
 export class Model {
   constructor() {
     this.nodes = new Map(); // by id and provenance: a replay of a node never meets the node itself
+    this.zones = new Map(); // by name
     this.staleAfterS = Infinity; // until the gateway has said it
     this.events = []; // newest first
     this.onEvent = () => {};
@@ -23,6 +25,11 @@ export class Model {
     return node;
   }
 
+  zone(name) {
+    if (!this.zones.has(name)) this.zones.set(name, new Zone(name));
+    return this.zones.get(name);
+  }
+
   /** Streams of all nodes, nodes and streams in a steady order. */
   streams() {
     return [...this.nodes.values()].flatMap((node) => [...node.streams.values()]);
@@ -35,6 +42,10 @@ export class Model {
   take(channel, message) {
     if (channel === "events") {
       this.takeEvent(message, true);
+      return;
+    }
+    if (channel === "cluster") {
+      this.zone(message.zone).take(message);
       return;
     }
     const node = this.node(message.node_id, message.provenance);
@@ -80,9 +91,10 @@ export class Model {
     }
   }
 
-  /** Decides for every node whether what it last said still holds now. */
+  /** Decides for every node and zone whether what it last said still holds now. */
   judge(clock) {
     for (const node of this.nodes.values()) node.judge(clock, this.staleAfterS);
+    for (const zone of this.zones.values()) zone.judge(clock, this.staleAfterS);
   }
 }
 
