@@ -136,14 +136,14 @@ async def main(options: argparse.Namespace) -> dict[str, Any]:
             settings, StackOptions(data_dir, live_port=0, gateway_port=0), show_logs=options.logs
         ) as stack:
             driver = Driver(stack)
-            console.print("csiflow: ingest, events, introspection and gateway")
+            console.print("csiflow: ingest, events, introspection, cluster and gateway")
             ours = await measure(stack, driver, options)
-            await stack.supervisor.stop("events", "introspection")
+            await stack.supervisor.stop("events", "introspection", "cluster")
             forwarder = ServiceSpec(
                 "forwarder", (sys.executable, str(HERE / "plain_forwarder.py")), {"CSIFLOW_KAFKA": stack.bootstrap}
             )
             stack.supervisor.start([forwarder])
-            console.print("baseline: plain aiokafka forwarder in place of events and introspection")
+            console.print("baseline: plain aiokafka forwarder in place of events, introspection and cluster")
             baseline = await measure(stack, driver, options)
     finally:
         shutil.rmtree(data_dir, ignore_errors=True)

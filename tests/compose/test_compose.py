@@ -23,7 +23,7 @@ from csiflow.observer import KafkaTally, WebsocketTally
 pytestmark = [pytest.mark.compose, pytest.mark.timeout(1500)]
 
 WORKERS = 2
-SERVICES = {"kafka": 1, "ingest": 1, "gateway": 1, **dict.fromkeys(CONSUMERS, WORKERS)}
+SERVICES = {"kafka": 1, "ingest": 1, "gateway": 1, "cluster": 1, **dict.fromkeys(CONSUMERS, WORKERS)}
 RECORDING = "a_two_node_60s.pcap"
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from csi_events.settings import EventsSettings
 from csi_gateway.settings import GatewaySettings
 from csi_ingest.settings import IngestSettings
+from csi_introspection.cluster.settings import ClusterSettings
 from csi_introspection.settings import IntrospectionSettings
 from csi_runtime.settings import RuntimeSettings
 from pydantic import AliasChoices
@@ -22,6 +23,7 @@ SECTIONS: tuple[tuple[str, type[RuntimeSettings]], ...] = (
     ("ingest", IngestSettings),
     ("events", EventsSettings),
     ("introspection", IntrospectionSettings),
+    ("cluster: the fusion of zones", ClusterSettings),
     ("gateway", GatewaySettings),
     ("the command line", CliSettings),
 )

