@@ -43,6 +43,17 @@ def evaluate(
     group: Annotated[
         str, typer.Option(help="Regular expression: what it catches names a pool of recordings; by default the folder.")
     ] = "",
+    shapes: Annotated[
+        bool, typer.Option("--shapes", help="Instead: learn signatures from some takes, recognise the others.")
+    ] = False,
+    take: Annotated[
+        str, typer.Option(help="With --shapes, regular expression: what it catches names a recording's take or person.")
+    ] = "",
+    labels: Annotated[str, typer.Option(help="With --shapes: only these labels, joined by commas.")] = "",
+    pieces: Annotated[
+        str, typer.Option(help="With --shapes: cut recordings of one label into pieces of this length.")
+    ] = "",
+    seen: Annotated[str, typer.Option(help="With --shapes: also after so many frames, for example 8,16,32.")] = "",
     jobs: Annotated[int, typer.Option(help="Processes; 0: one a core.", min=0)] = 0,
     as_json: Json = False,
 ) -> None:
@@ -59,16 +70,35 @@ def evaluate(
       csiflow eval 'night/*.npz' --quiet-labels asleep,empty --skip 30s
 
       csiflow eval none_01.npz walk_01.npz --share '_([0-9]+)'
+
+      csiflow eval --shapes takes/ --take '_(p[0-9]+)_' --labels fall,squat,walking
     """
     from csiflow.evaluation.errors import EvaluationError  # noqa: PLC0415 - numba takes a second to load
-    from csiflow.evaluation.labels import Labelling, normal  # noqa: PLC0415
+    from csiflow.evaluation.labels import Labelling  # noqa: PLC0415
 
+    _refuse(
+        shapes=shapes,
+        other={
+            "--plots": plots,
+            "--signatures": signatures,
+            "--share": share,
+            "--skip": skip,
+            "--calibrate-from": calibrate_from,
+        },
+        own={"--take": take, "--labels": labels, "--pieces": pieces, "--seen": seen},
+    )
     if plots is not None and find_spec("matplotlib") is None:
         fail("--plots needs matplotlib: run ./csiflow eval in a checkout, or install csiflow[eval]", 2)
-    labelling = Labelling(
-        *(frozenset(normal(n) for n in text.split(",") if n) for text in (quiet_labels, motion_labels))
-    )
+    labelling = Labelling(label_names(quiet_labels), label_names(motion_labels))
+    groups, processes = pattern(group, "--group"), jobs or os.cpu_count() or 1
     try:
+        if shapes:
+            from csiflow.commands.evaluate_shapes import evaluate_shapes, shape_options  # noqa: PLC0415
+
+            options = shape_options(
+                labelling, labels=labels, take=pattern(take, "--take"), group=groups, pieces=pieces, seen=seen
+            )
+            raise typer.Exit(evaluate_shapes(recordings, options, processes, as_json_line=as_json))
         from csiflow.evaluation.outcome import Settings, read_library  # noqa: PLC0415
 
         settings = Settings(
@@ -78,13 +108,41 @@ def evaluate(
             calibrate_from=calibrate_from,
             plots=plots,
         )
-        report = _run(recordings, settings, _pattern(share, "--share"), _pattern(group, "--group"), jobs or _cores())
+        report = _run(recordings, settings, pattern(share, "--share"), groups, processes)
     except EvaluationError as error:
-        fail(str(error), 2)
+        fail(escape(str(error)), 2)
     except KeyboardInterrupt:
         console.print("stopped; nothing is reported")
         raise typer.Exit(130) from None
     raise typer.Exit(_tell(report, plots, as_json=as_json))
+
+
+def _refuse(*, shapes: bool, other: dict[str, object], own: dict[str, object]) -> None:
+    """End with a message when an option is given that this kind of evaluation does not heed."""
+    for option, value in (other if shapes else own).items():
+        if value:
+            fail(f"{option} means nothing {'with' if shapes else 'without'} --shapes; leave it out", 2)
+
+
+def label_names(text: str) -> frozenset[str]:
+    """Return label names joined by commas, in the form in which labels are compared."""
+    from csiflow.evaluation.labels import normal  # noqa: PLC0415
+
+    return frozenset(normal(name) for name in text.split(",") if name.strip())
+
+
+def pattern(text: str, option: str) -> re.Pattern[str] | None:
+    """Return the regular expression of an option, ``None`` when it was not given."""
+    try:
+        return re.compile(text) if text else None
+    except re.error as error:
+        fail(f"{option} {escape(repr(text))} is no regular expression: {error}", 2)
+
+
+def progress_bar() -> Progress:
+    """Return the bar of an evaluation."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    return Progress(*columns, console=console)
 
 
 def _run(
@@ -100,10 +158,7 @@ def _run(
     files = expand(given)
     order = {str(path): number for number, path in enumerate(files)}
     outcomes, errors = {}, {}
-    bar = Progress(
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console
-    )
-    with bar:
+    with progress_bar() as bar:
         task = bar.add_task("loading kernels", total=len(files))
         warm_up()  # once, here: processes side by side would each compile what is not cached
         bar.update(task, description="evaluating")
@@ -143,14 +198,3 @@ def _default_library() -> Path | None:
     from csi_introspection.settings import IntrospectionSettings  # noqa: PLC0415
 
     return IntrospectionSettings().signatures
-
-
-def _cores() -> int:
-    return os.cpu_count() or 1
-
-
-def _pattern(text: str, option: str) -> re.Pattern[str] | None:
-    try:
-        return re.compile(text) if text else None
-    except re.error as error:
-        fail(f"{option} {text!r} is no regular expression: {error}", 2)

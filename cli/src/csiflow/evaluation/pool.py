@@ -5,13 +5,15 @@ from __future__ import annotations
 import multiprocessing
 import re
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import FrameType
+from typing import TypeVar
 
 from csiflow.evaluation.calibration import Calibration, first_quiet, learn
 from csiflow.evaluation.errors import EvaluationError
@@ -27,6 +29,9 @@ class Failure:
     message: str
 
 
+LOST = "the process that evaluated it died, perhaps for lack of memory; try fewer --jobs"
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 Unit = tuple[Path, ...]
 """Recordings that share one calibration: usually one."""
 
@@ -70,20 +75,28 @@ def _shared(loaded: list[LabelledRecording], settings: Settings) -> Calibration 
 
 
 def judge_all(found: Sequence[Unit], settings: Settings, jobs: int) -> Iterator[list[Outcome | Failure]]:
-    """Yield the results of each unit as they come, in any order.
+    """Yield the results of each unit as they come, in any order; see ``parallel``."""
+    for unit, results in parallel(partial(judge_unit, settings=settings), found, jobs):
+        if results is None:
+            yield [Failure(str(path), f"{path}: {LOST}") for path in unit]
+        else:
+            yield results
+
+
+def parallel(work: Callable[[Item], Result], items: Sequence[Item], jobs: int) -> Iterator[tuple[Item, Result | None]]:
+    """Yield each item with ``work`` of it as they come, in any order; ``None`` where the process died, see ``LOST``.
 
     Ctrl-C and SIGTERM end the processes at once and are raised as ``KeyboardInterrupt``.
     """
-    if jobs == 1 or len(found) == 1:
-        for unit in found:
-            yield judge_unit(unit, settings)
+    if jobs == 1 or len(items) <= 1:
+        for item in items:
+            yield item, work(item)
         return
     context = multiprocessing.get_context("spawn")
-    executor = ProcessPoolExecutor(min(jobs, len(found)), mp_context=context, initializer=_end_quietly)
+    executor = ProcessPoolExecutor(min(jobs, len(items)), mp_context=context, initializer=_end_quietly)
     with _terminated_as_interrupt():
         try:
-            futures = {executor.submit(judge_unit, unit, settings): unit for unit in found}
-            yield from _as_they_come(futures)
+            yield from _as_they_come({executor.submit(work, item): item for item in items})
         except BaseException:
             executor.shutdown(wait=False, cancel_futures=True)
             for child in multiprocessing.active_children():
@@ -92,16 +105,16 @@ def judge_all(found: Sequence[Unit], settings: Settings, jobs: int) -> Iterator[
         executor.shutdown()
 
 
-def _as_they_come(futures: dict[Future[list[Outcome | Failure]], Unit]) -> Iterator[list[Outcome | Failure]]:
+def _as_they_come(futures: dict[Future[Result], Item]) -> Iterator[tuple[Item, Result | None]]:
     waiting = set(futures)
     while waiting:
         done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
         for future in done:
             try:
-                yield future.result()
+                result: Result | None = future.result()
             except BrokenProcessPool:
-                lost = "the process that evaluated it died, perhaps for lack of memory; try fewer --jobs"
-                yield [Failure(str(path), f"{path}: {lost}") for path in futures[future]]
+                result = None
+            yield futures[future], result
 
 
 def _end_quietly() -> None:

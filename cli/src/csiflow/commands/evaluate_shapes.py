@@ -1,0 +1,72 @@
+"""``csiflow eval --shapes``: signatures of some takes, tested on the others."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import typer
+from csi_introspection.stream import warm_up
+from rich.markup import escape
+
+from csiflow.commands.evaluate import label_names, progress_bar
+from csiflow.evaluation.files import expand
+from csiflow.evaluation.folds import FoldOutcome
+from csiflow.evaluation.shapes import ShapeOptions, as_json, plan, read_takes, recogniser, run, tables
+from csiflow.output import console, emit_json
+from csiflow.parameters import parse_duration
+
+if TYPE_CHECKING:
+    from csiflow.evaluation.labels import Labelling
+
+
+def shape_options(
+    labelling: Labelling,
+    *,
+    labels: str,
+    take: re.Pattern[str] | None,
+    group: re.Pattern[str] | None,
+    pieces: str,
+    seen: str,
+) -> ShapeOptions:
+    """Return the options from what was typed.
+
+    Raises:
+        typer.BadParameter: one cannot be read.
+    """
+    counts = [text.strip() for text in seen.split(",") if text.strip()]
+    if not all(text.isdigit() and int(text) for text in counts):
+        raise typer.BadParameter(f"--seen {seen!r} is no list of frame counts; write for example 8,16,32")
+    return ShapeOptions(
+        labelling=labelling,
+        labels=label_names(labels),
+        take=take,
+        group=group,
+        pieces_s=parse_duration(pieces) if pieces else None,
+        seen=tuple(sorted({int(text) for text in counts})),
+    )
+
+
+def evaluate_shapes(given: list[str], options: ShapeOptions, jobs: int, *, as_json_line: bool) -> int:
+    """Run every fold with a progress bar and print the matrices; return the exit code."""
+    recognise = recogniser()
+    shapes = read_takes(expand(given), options)
+    steps = plan(shapes)
+    outcomes: dict[tuple[str, str], FoldOutcome] = {}
+    with progress_bar() as bar:
+        task = bar.add_task("loading kernels", total=len(steps))
+        warm_up()  # once, here: processes side by side would each compile what is not cached
+        bar.update(task, description="folds")
+        for group, scheme, outcome in run(steps, recognise, options, jobs):
+            outcomes.setdefault((group, scheme), FoldOutcome()).add(outcome)
+            bar.advance(task)
+    for table in tables(outcomes):
+        console.print(table, crop=console.is_terminal)
+    for message in shapes.errors.values():
+        console.print(f"[bold red]error:[/] {escape(message)}", soft_wrap=True)
+    if not steps and not shapes.errors:
+        shapes.errors["takes"] = "no recording has a label that means motion"
+        console.print(f"[bold red]error:[/] {shapes.errors['takes']}")
+    if as_json_line:
+        emit_json(as_json(shapes, outcomes))
+    return 1 if shapes.errors else 0
