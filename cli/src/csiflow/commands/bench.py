@@ -15,6 +15,7 @@ from csiflow.settings import checkout
 BENCHES = {
     "flow": "flow.py",
     "introspection": "introspection.py",
+    "onset": "onset.py",
     "fanout": "fanout.py",
     "streaming": "streaming_forward.py",
 }
