@@ -83,29 +83,32 @@ def line_variance(x: Float64, floor: float) -> float:
 
 
 class Scan(NamedTuple):
-    """What one pass over the reference vectors gathers."""
+    """What one look at all pairs of a tail finds."""
 
     divergence: Float64
     histogram: Float64
     neighbours: int
 
 
-def scan(log_distance: Float64, theiler: int, step: int, lowest: float, *, horizon: int, bins: int) -> Scan:
-    """Rosenstein's divergence and the distance histogram from a full (M, M) matrix of log2 distances."""
-    size = len(log_distance)
+def scan(distance: Float64, theiler: int, step: int, lowest: int, *, horizon: int, bins: int, width: int) -> Scan:
+    """Rosenstein's divergence and the distance histogram from a full (M, M) matrix of log distances.
+
+    Of equally near neighbours the oldest is followed; bins are ``width`` wide from ``lowest``.
+    """
+    size = len(distance)
     last = size - 1 - horizon * step
     divergence = np.zeros(horizon + 1)
     histogram = np.zeros(bins)
     neighbours = 0
     for i in range(size):
         for j in range(i - theiler + 1):
-            histogram[min(max(int((log_distance[i, j] - lowest) * 4), 0), bins - 1)] += 1
+            histogram[min(max(int((distance[i, j] - lowest) // width), 0), bins - 1)] += 1
         if i > last:
             continue
         others = [j for j in range(last + 1) if abs(i - j) >= theiler]
         if others:
-            nearest = min(others, key=lambda j: log_distance[i, j])
+            nearest = min(others, key=lambda j: distance[i, j])
             neighbours += 1
             for k in range(horizon + 1):
-                divergence[k] += log_distance[i + k * step, nearest + k * step]
+                divergence[k] += distance[i + k * step, nearest + k * step]
     return Scan(divergence, histogram, neighbours)

@@ -11,6 +11,7 @@ Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 Int64 = NDArray[np.int64]
 Int8 = NDArray[np.int8]
+Int16 = NDArray[np.int16]
 
 Record = Any
 """One element of a structured array, as a kernel sees it: fields are attributes."""

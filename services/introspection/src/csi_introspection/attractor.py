@@ -2,29 +2,40 @@
 
 The scalar's tail is ``TAIL`` frames. All thresholds are relative to ``floor``, the variance of the scalar while the
 stream is quiet, so nothing depends on the scale of the scalar; the tail's own level does not matter either.
+
+What costs most is done in turn on loud frames, one task a frame, so that no frame costs much more than another.
 """
 
 from __future__ import annotations
 
+from math import floor as whole
 from math import log, nan, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
 
-from csi_introspection import regime as regimes
+from csi_introspection import invariants, nonlinearity, pairs, regime, segments, tones
 from csi_introspection._compile import kernel
 from csi_introspection.arrays import Record
-from csi_introspection.embedding import LONGEST_DELAY, delay_by_correlation, distance_row
-from csi_introspection.invariants import BINS, HORIZON, fit_scan, follow_reference
-from csi_introspection.nonlinearity import TERMS, cubic_gain
-from csi_introspection.segments import describe
-from csi_introspection.tones import TAIL, fit_tones
+from csi_introspection.embedding import LONGEST_DELAY, OCTAVE, delay_by_correlation
+from csi_introspection.tones import TAIL
 
-SCAN_FRAMES = 16
-"""Frames over which one scan of all reference vectors is spread."""
-REFILL = 8
-"""Rows of distances made again per frame after the delay has changed."""
 NEVER = 1e300
+CATCH_UP = 8
+"""Delay vectors taken in per frame after the table had to be begun anew."""
+OLDEST = 7
+"""Age, in frames, past which exponent and dimension are withheld."""
+TONES, NONLINEARITY, DELAY, INVARIANTS = range(4)
+"""Tasks of loud frames, in turn."""
+TASKS = 4
+_DISPUTES = 2
+"""Times in a row the data must ask for another delay before it is changed."""
+_BLUR = 1e-3
+"""Added to every distance, in deviations of the floor."""
+_RESCALE = 2.0
+"""Octaves the floor may move before the histogram of distances is begun anew."""
+_LOWEST = 8.0
+"""Octaves from the floor's deviation down to the histogram's first bin."""
 
 STATE = np.dtype(
     [
@@ -33,51 +44,37 @@ STATE = np.dtype(
         ("candidate", "i8"),  # what the newest frame alone would say
         ("run", "i8"),  # frames the candidate has differed from the published one
         ("changed", "i8"),  # 1 when this frame changed the published regime
-        ("tones_due", "i8"),  # 1 when the next loud frame fits tones, 0 when it tests nonlinearity
-        ("delay", "i8"),  # tau of the embedding
-        ("delay_disputed", "i8"),  # scans in a row whose data asked for another delay
-        ("refill", "i8"),  # rows still to be made again
-        ("refill_newest", "i8"),  # newest vector of that refill
-        ("scan_part", "i8"),  # parts of the running scan that are done
-        ("scan_newest", "i8"),  # newest vector of the running scan
-        ("neighbours", "i8"),  # pairs followed by the running scan
+        ("age", "i8"),  # frames since the tail that the invariants describe was the newest
+        ("task", "i8"),  # of the next loud frame
+        ("disputed", "i8"),  # times in a row that the data asked for another delay
         ("floor", "f8"),  # variance of the scalar at rest; 0 while it is not known
-        ("lowest", "f8"),  # log2 distance of the histogram's first bin in the running scan
         ("tones_bic", "f8"),
         ("tones_left", "f8"),  # share of the excess variance that two tones leave
         ("cubic_bic", "f8"),
         ("cubic_gain", "f8"),
-        ("invariants", "f8", (4,)),  # exponent, its confidence, dimension, its confidence of the last finished scan
-        ("ring", "f8", (4 * TAIL,)),  # every sample twice, 2 TAIL apart: any 2 TAIL newest are contiguous
-        ("tail", "f8", (TAIL,)),
+        ("invariants", "f8", (4,)),  # exponent, its confidence, dimension, its confidence
+        ("ring", "f8", (2 * TAIL,)),  # every sample twice, TAIL apart: the newest TAIL are contiguous
+        ("tail", "f8", (TAIL,)),  # about its mean, in deviations of the floor
         ("sums", "f8", (3, TAIL + 1)),
-        ("columns", "f8", (TERMS + 1, TAIL)),
-        ("factor", "f8", (TERMS + 1, TERMS + 1)),
-        ("coefficients", "f8", (TERMS + 1,)),
-        ("residual", "f8", (TAIL,)),
-        ("omega", "f8", (2,)),
-        ("folded", "f4", (TAIL,)),
-        ("power", "f4", (TAIL,)),
-        ("distances", "f4", (TAIL,)),
-        ("rows", "f4", (2 * TAIL, TAIL)),
-        ("divergence", "f8", (HORIZON + 1,)),
-        ("histogram", "i8", (BINS,)),
+        ("prices", "f4", (2 * TAIL,)),
+        ("columns", "f8", (nonlinearity.TERMS + 1, TAIL)),
+        ("factor", "f8", (nonlinearity.TERMS + 1, nonlinearity.TERMS + 1)),
+        ("coefficients", "f8", (nonlinearity.TERMS,)),
+        ("tones", tones.WORK),
+        ("pairs", pairs.STATE),
     ],
     align=True,
 )
-"""One stream's attractor state; about 170 kB, of which the distance table is 128."""
+"""One stream's attractor state; about 65 kB, of which the distance table is 32."""
 
 
 def new_attractor(floor: float = 0.0) -> NDArray[np.void]:
     """Return the state, shape (1,), of a series of which nothing was seen; ``floor`` 0 means not known yet."""
     state = np.zeros(1, STATE)
-    state["regime"] = state["candidate"] = regimes.UNKNOWN
-    state["delay"] = 1
+    state["regime"] = state["candidate"] = regime.UNKNOWN
     state["floor"] = floor
-    state["tones_due"] = 1
-    state["tones_bic"] = state["cubic_bic"] = NEVER
-    state["tones_left"] = 1.0
-    state["invariants"] = (nan, 0.0, nan, 0.0)
+    rest(state[0])
+    state["pairs"] = pairs.new_pairs()
     return state
 
 
@@ -88,64 +85,22 @@ def noise_floor(variance: float, mean: float) -> float:
 
 
 @kernel
-def describe_tail(state: Record, variance: float) -> int:
-    """Classify the tail as it stands by its own evidence, without memory; see ``regime``."""
-    floor = state.floor
-    constant, pieces, calm = describe(state.tail, floor, state.sums)
-    if regimes.is_idle(variance, floor, constant, pieces):
-        state.tones_due = 1
-        state.tones_left = 1.0
-        state.tones_bic = NEVER
-        state.cubic_gain = 0.0
-        state.cubic_bic = NEVER
-        return regimes.IDLE
-    nats = log(TAIL)
-    if state.tones_due == 1:
-        one, two = fit_tones(
-            state.tail,
-            floor,
-            state.columns,
-            state.factor,
-            state.coefficients,
-            state.residual,
-            state.folded,
-            state.power,
-            state.omega,
-        )
-        bic_one = TAIL * log((one + 2.0 * floor) / (TAIL - 5)) + 4.0 * nats
-        bic_two = TAIL * log((two + 2.0 * floor) / (TAIL - 8)) + 7.0 * nats
-        state.tones_bic = min(bic_one, bic_two)
-        state.tones_left = max(two / (TAIL - 7) - floor, 0.0) / max(variance - 0.8 * floor, 1e-300)
-    else:
-        gain, share = cubic_gain(state.tail, state.columns, state.factor, state.coefficients)
-        state.cubic_gain = gain
-        state.cubic_bic = TAIL * log((share * variance * TAIL + 2.0 * floor) / (TAIL - 12)) + 13.0 * nats
-    state.tones_due = 1 - state.tones_due
-    return regimes.classify(
-        constant, pieces, calm, state.tones_bic, state.tones_left, state.cubic_bic, state.cubic_gain
-    )
+def rest(state: Record) -> None:
+    """Forget what loud frames found."""
+    state.task = TONES
+    state.tones_left = 1.0
+    state.tones_bic = NEVER
+    state.cubic_gain = 0.0
+    state.cubic_bic = NEVER
+    state.disputed = 0
+    withhold(state)
 
 
 @kernel
-def start_scan(state: Record, variance: float) -> bool:
-    """Begin a scan over the vectors of the tail, or ask for another delay first; False when it did the latter."""
-    wanted = delay_by_correlation(state.tail, variance)
-    if 3 * abs(wanted - state.delay) > state.delay:
-        state.delay_disputed += 1
-    else:
-        state.delay_disputed = 0
-    if state.delay_disputed >= 2:
-        state.delay = wanted
-        state.delay_disputed = 0
-        state.refill = TAIL - 2 * wanted
-        state.refill_newest = state.time - 1
-        return False
-    state.scan_newest = state.time - 1
-    state.neighbours = 0
-    state.divergence.fill(0.0)
-    state.histogram.fill(0)
-    state.lowest = log_floor(state.floor) - 8.0
-    return True
+def withhold(state: Record) -> None:
+    """Have neither exponent nor dimension."""
+    state.invariants[0], state.invariants[1], state.invariants[2], state.invariants[3] = nan, 0.0, nan, 0.0
+    state.age = 0
 
 
 @kernel
@@ -155,68 +110,89 @@ def log_floor(floor: float) -> float:
 
 
 @kernel
-def update_table(state: Record) -> bool:
-    """Add the newest vector's row of distances; True when all rows are of the present delay."""
-    newest = state.time - 1
-    count = TAIL - 2 * state.delay
-    blur = 1e-3 * sqrt(state.floor) + 1e-30
-    span = 2 * TAIL
-    distance_row(state.ring, newest % span + span, state.delay, count, blur, state.distances, state.rows[newest % span])
-    if state.refill == 0:
-        return True
-    for _ in range(min(REFILL, state.refill)):
-        state.refill -= 1
-        at = state.refill_newest - state.refill
-        reach = min(count, count - (newest - at))
-        if reach > 0:
-            distance_row(
-                state.ring,
-                newest % span + span - (newest - at),
-                state.delay,
-                reach,
-                blur,
-                state.distances,
-                state.rows[at % span],
-            )
-    state.scan_part = 0
-    return False
+def lowest_distance(floor: float) -> int:
+    """Where the histogram of distances should begin, in 1 / OCTAVE."""
+    return whole((log_floor(floor) - _LOWEST) * OCTAVE)
 
 
 @kernel
-def advance_scan(state: Record, variance: float) -> None:
-    """Do one part of the running scan; publish exponent and dimension when it is complete."""
-    if state.scan_part == 0 and not start_scan(state, variance):
-        return
-    delay = state.delay
-    count = TAIL - 2 * delay
-    step = (delay + 1) // 2
-    theiler = max(2 * delay, 3)
-    per_frame = (count + SCAN_FRAMES - 1) // SCAN_FRAMES
-    oldest = state.scan_newest - count + 1
-    for k in range(state.scan_part * per_frame, min((state.scan_part + 1) * per_frame, count)):
-        state.neighbours += follow_reference(
-            state.rows,
-            state.scan_newest,
-            oldest + k,
-            count,
-            theiler,
-            step,
-            state.lowest,
-            state.divergence,
-            state.histogram,
-        )
-    state.scan_part += 1
-    if state.scan_part == SCAN_FRAMES:
-        state.scan_part = 0
-        fit_scan(
-            state.divergence,
-            state.histogram,
-            state.neighbours,
-            step,
-            state.lowest,
-            log_floor(state.floor),
-            state.invariants,
-        )
+def take_tail(state: Record) -> float:
+    """Write the newest ``TAIL`` samples about their mean, in deviations of the floor; return their variance."""
+    tail = state.tail
+    first = state.time % TAIL
+    newest = state.ring[first : first + TAIL]
+    mean = 0.0
+    for t in range(TAIL):
+        mean += newest[t]
+    mean /= TAIL
+    gain = 1.0 / sqrt(state.floor)
+    variance = 0.0
+    for t in range(TAIL):
+        deviation = (newest[t] - mean) * gain
+        tail[t] = deviation
+        variance += deviation * deviation
+    return variance / TAIL
+
+
+@kernel
+def price_tones(state: Record, variance: float) -> None:
+    """Fit tones to the tail."""
+    one, two = tones.fit_tones(state.tail, state.tones)
+    nats = log(TAIL)
+    bic_one = TAIL * log((one + 2.0) / (TAIL - 5)) + 4.0 * nats
+    bic_two = TAIL * log((two + 2.0) / (TAIL - 8)) + 7.0 * nats
+    state.tones_bic = min(bic_one, bic_two)
+    state.tones_left = max(two / (TAIL - 7) - 1.0, 0.0) / max(variance - 0.8, 1e-3)
+
+
+@kernel
+def price_cubic(state: Record, variance: float) -> None:
+    """Test the tail for nonlinearity."""
+    gain, share = nonlinearity.cubic_gain(state.tail, state.columns, state.factor, state.coefficients)
+    state.cubic_gain = gain
+    state.cubic_bic = TAIL * log((share * variance * TAIL + 2.0) / (TAIL - 12)) + 13.0 * log(TAIL)
+
+
+@kernel
+def choose_delay(state: Record, variance: float) -> None:
+    """Begin the table of distances anew where the data keep asking for another delay, or the floor has moved."""
+    wanted = delay_by_correlation(state.tail, variance)
+    delay = state.pairs.delay
+    state.disputed = state.disputed + 1 if 3 * abs(wanted - delay) > delay else 0
+    lowest = lowest_distance(state.floor)
+    if state.disputed >= _DISPUTES or abs(lowest - state.pairs.lowest) > _RESCALE * OCTAVE:
+        pairs.begin_pairs(state.pairs, wanted if state.disputed >= _DISPUTES else delay, lowest)
+        state.disputed = 0
+
+
+@kernel
+def describe_tail(state: Record) -> int:
+    """Classify the tail as it stands by its own evidence, without memory; see ``regime``."""
+    variance = take_tail(state)
+    constant, pieces, calm = segments.describe(state.tail, state.sums, state.prices)
+    if regime.is_idle(variance, constant, pieces):
+        if state.candidate != regime.IDLE:
+            rest(state)
+        return regime.IDLE
+    if state.candidate == regime.IDLE:
+        pairs.begin_pairs(state.pairs, state.pairs.delay, lowest_distance(state.floor))
+    task = state.task
+    if task == TONES:
+        price_tones(state, variance)
+    elif task == NONLINEARITY:
+        price_cubic(state, variance)
+    elif task == DELAY:
+        choose_delay(state, variance)
+    complete = pairs.advance_pairs(state.pairs, state.ring, state.time, _BLUR * sqrt(state.floor), CATCH_UP)
+    state.age += 1
+    if task == INVARIANTS and complete:
+        predictor = nonlinearity.predictor_exponent(state.columns, TAIL, state.coefficients)
+        invariants.fit_pairs(state.pairs, log_floor(state.floor), predictor, state.invariants)
+        state.age = 0
+    elif state.age > OLDEST:
+        withhold(state)
+    state.task = (task + 1) % TASKS
+    return regime.classify(constant, pieces, calm, state.tones_bic, state.tones_left, state.cubic_bic, state.cubic_gain)
 
 
 @kernel
@@ -224,40 +200,20 @@ def advance_attractor(state: Record, value: float) -> None:
     """Take one sample.
 
     While the tail is not full or the floor not known, the regime is unknown. Exponent and dimension describe the tail
-    as it was when the last scan began, at most ``2 * SCAN_FRAMES`` loud frames ago; a quiet tail has none.
+    as it was ``age`` frames ago, at most ``OLDEST``; a quiet tail has none.
 
     Args:
-        state: A record of ``STATE``; ``regime``, ``changed`` and ``invariants`` are the results.
+        state: A record of ``STATE``; ``regime``, ``changed``, ``invariants`` and ``age`` are the results.
         value: The scalar of this frame; finite.
     """
-    span = 2 * TAIL
-    newest = state.time
-    state.ring[newest % span] = value
-    state.ring[newest % span + span] = value
-    state.time = newest + 1
+    place = state.time % TAIL
+    state.ring[place] = value
+    state.ring[place + TAIL] = value
+    state.time += 1
     state.changed = 0
-    if state.time < TAIL or state.floor <= 0.0:
-        state.refill = TAIL - 2 * state.delay
-        state.refill_newest = newest
-        return
-    first = newest % span + span - TAIL + 1
-    mean = 0.0
-    for t in range(TAIL):
-        mean += state.ring[first + t]
-    mean /= TAIL
-    variance = 0.0
-    for t in range(TAIL):
-        centred = state.ring[first + t] - mean
-        state.tail[t] = centred
-        variance += centred * centred
-    variance /= TAIL
-    regimes.hold(state, describe_tail(state, variance))
-    complete = update_table(state)
-    if state.candidate == regimes.IDLE:
-        state.scan_part = 0
-        state.invariants[0], state.invariants[1], state.invariants[2], state.invariants[3] = nan, 0.0, nan, 0.0
-    elif complete:
-        advance_scan(state, variance)
+    if state.time >= TAIL and state.floor > 0.0:
+        regime.hold(state, describe_tail(state))
 
 
 assert LONGEST_DELAY * 2 < TAIL  # noqa: S101 - a delay that long would leave no vectors; checked once, at import
+assert tones.TAIL == segments.LONGEST  # noqa: S101 - tables are made for it; checked once, at import

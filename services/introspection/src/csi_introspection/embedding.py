@@ -2,7 +2,8 @@
 
 Vectors are (x[t], x[t - tau], x[t - 2 tau]) under the maximum norm (Takens 1981, doi:10.1007/BFb0091924). Row t holds
 log2 of the distance from vector t to each of the vectors before it, indexed by lag, so that what becomes of a pair
-(i, i - lag) is read down one column: rows i + 1, i + 2, ... of the same lag.
+(i, i - lag) is read down one column: rows i + 1, i + 2, ... of the same lag. Logarithms are kept as whole numbers of
+``1 / OCTAVE``: sums of them are exact however many are added and taken away again.
 """
 
 from __future__ import annotations
@@ -10,31 +11,38 @@ from __future__ import annotations
 import numpy as np
 
 from csi_introspection._compile import kernel
-from csi_introspection.arrays import Float32, Float64
+from csi_introspection.arrays import Float32, Float64, Int16
 
 DIMENSION = 3
 """Embedding dimension m."""
 LONGEST_DELAY = 8
 """Largest tau, frames."""
+OCTAVE = 256
+"""Units of a stored logarithm in a factor of two."""
 _MANTISSA = np.float32(2.0**-23)
 _ONE = np.float32(1.0)
 _BOW = np.float32(0.4207)
 _BOW_SLOPE = np.float32(0.15)
+_UNITS = np.float32(OCTAVE)
 
 
 @kernel
-def log2_into(values: Float32, out: Float32) -> None:
-    """Write log2 of positive ``values`` to ``out``, exact to 0.002, from the bits of the float (no call, so SIMD)."""
+def log2_into(values: Float32, out: Int16) -> None:
+    """Write log2 of positive ``values``, in units of 1 / OCTAVE, to ``out``.
+
+    Exact to 0.004 octaves, from the bits of the float (no call, so SIMD).
+    """
     bits = values.view(np.int32)
     for i in range(values.size):
         word = bits[i]
         f = np.float32(word & 0x7FFFFF) * _MANTISSA
-        out[i] = np.float32((word >> 23) - 127) + f + f * (_ONE - f) * (_BOW - _BOW_SLOPE * f)
+        bowed = f + f * (_ONE - f) * (_BOW - _BOW_SLOPE * f)
+        out[i] = np.int16(((word >> 23) - 127) * OCTAVE + np.int32(bowed * _UNITS))
 
 
 @kernel
 def distance_row(
-    ring: Float64, newest: int, delay: int, count: int, blur: float, distances: Float32, row: Float32
+    ring: Float64, newest: int, delay: int, count: int, blur: float, distances: Float32, row: Int16
 ) -> None:
     """Write log2 distances from the vector that ends at ``ring[newest]`` to those 0 .. count - 1 frames before.
 
@@ -45,7 +53,7 @@ def distance_row(
         count: Lags to fill.
         blur: Added to every distance, so that equal vectors have a finite logarithm.
         distances: (>= count) work space.
-        row: (>= count) receives the logarithms.
+        row: (>= count) receives the logarithms in units of 1 / OCTAVE.
     """
     a, b, c = ring[newest], ring[newest - delay], ring[newest - 2 * delay]
     for lag in range(count):

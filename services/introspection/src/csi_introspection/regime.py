@@ -37,9 +37,9 @@ seven degrees of freedom)."""
 
 
 @kernel
-def is_idle(variance: float, floor: float, constant: float, pieces: float) -> bool:
-    """Neither louder than the floor nor clearly structured."""
-    return variance < LOUD * floor and constant - pieces < CLEAR
+def is_idle(variance: float, constant: float, pieces: float) -> bool:
+    """Neither louder than the floor, of which ``variance`` is a multiple, nor clearly structured."""
+    return variance < LOUD and constant - pieces < CLEAR
 
 
 @kernel
