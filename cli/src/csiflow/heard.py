@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaConnectionError
 from csi_ingest.recordings import open_recording
 from csi_schemas.codec import CsiPacket, PacketError, decode
 from csi_schemas.common import Provenance
@@ -91,12 +92,21 @@ class LiveFrames:
     """CSI frames as they come on csi.frames.v1, from now on."""
 
     def __init__(self, bootstrap: str) -> None:
+        self._bootstrap = bootstrap
         self._consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, group_id=None, enable_auto_commit=False)
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Read while the context is open."""
-        await self._consumer.start()
+        """Read while the context is open.
+
+        Raises:
+            HeardError: no Kafka answers.
+        """
+        try:
+            await self._consumer.start()
+        except KafkaConnectionError as error:
+            await self._consumer.stop()
+            raise HeardError(f"no Kafka answers at {self._bootstrap}: start it, or mend CSIFLOW_KAFKA") from error
         try:
             partitions = [TopicPartition(FRAMES.name, number) for number in range(FRAMES.partitions)]
             self._consumer.assign(partitions)
