@@ -162,7 +162,7 @@ async def test_history_is_not_sent_as_news(topics: str) -> None:
 
 
 async def test_signatures(topics: str, tmp_path: Path) -> None:
-    """The library is listed without its vectors; a broken file is named, with what is wrong; no folder is a 404."""
+    """The library is listed without its vectors; a broken file is named; a change is seen at once; no folder: 404."""
     good = Signature(
         id="wave",
         label="Waving",
@@ -184,6 +184,15 @@ async def test_signatures(topics: str, tmp_path: Path) -> None:
         assert "vectors" not in listed
         assert [found["file"] for found in body["broken"]] == ["broken.sig.json"]
         assert "missing" in body["broken"][0]["error"]
+        (tmp_path / "broken.sig.json").unlink()
+        another = msgspec.structs.replace(good, id="another", rate_hz=32.0, rest=True)
+        (tmp_path / "another.sig.json").write_bytes(msgspec.json.encode(another))
+        body = (await gateway.get("/api/v1/signatures"))[1]
+        assert [(found["id"], found["rate_hz"], found["rest"]) for found in body["signatures"]] == [
+            ("another", 32.0, True),
+            ("wave", None, False),
+        ]
+        assert body["broken"] == []
     async with running_gateway(topics, CSIFLOW_SIGNATURES=str(tmp_path / "absent")) as gateway:
         status, body = await gateway.get("/api/v1/signatures")
         assert (status, body["error"]) == (404, "no_signature_folder")

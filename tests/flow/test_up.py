@@ -162,6 +162,7 @@ async def test_every_command_has_help_with_an_example(tmp_path: Path) -> None:
         "tail",
         "doctor",
         "topics create",
+        "capture-signature",
         "signatures check",
         "bench",
         "test",

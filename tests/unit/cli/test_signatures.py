@@ -203,7 +203,7 @@ def test_check_describes_a_good_folder() -> None:
         "walking_slow.sig.json",
     ]
     assert {row["rate_hz"] for row in answer["signatures"]} == {30.0}
-    assert {row["not_applicable"] for row in answer["signatures"]} == {None}
+    assert {row["outdated"] for row in answer["signatures"]} == {None}
     assert answer["problems"] == answer["indistinguishable"] == []
 
 
@@ -226,5 +226,5 @@ def test_check_says_what_no_stream_has(folder: Path) -> None:
     walk = reference.references()[1]
     (folder / "walk.sig.json").write_bytes(file_text(msgspec.structs.replace(walk, feature_version=99)))
     result = run("signatures", "check", folder, "--json")
-    assert "feature version 99" in said(result)["signatures"][0]["not_applicable"]
+    assert "feature version 99" in said(result)["signatures"][0]["outdated"]
     assert "no stream has this" in result.output

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
-from csi_introspection.capture import ROWS, CaptureError, Clip, Cut, cut_take, feature_rows, make_signature
+from csi_introspection.capture import ROWS, CaptureError, Clip, Cut, cut_take, displaced_rows, make_signature
 from csi_introspection.library import check, write
 from csi_introspection.likeness import likeness
 from csi_introspection.offline import analyse
@@ -70,7 +70,7 @@ def test_uneven_frames_are_put_on_an_even_grid() -> None:
     jitter = rng.integers(-8_000_000, 8_000_000, len(made.t_ns))
     jitter[[0, -1]] = 0
     uneven = Clip(made.amplitude, made.t_ns + jitter, 1)
-    rows, rate_hz = feature_rows(KIND, uneven)
+    rows, rate_hz = displaced_rows(KIND, uneven, cut_of(uneven).begin_ns)
     assert rate_hz == pytest.approx(30.0, rel=1e-6)
     assert len(rows) == len(made.t_ns)
     even = cut_take(made, cut_of(made), KIND)
@@ -83,8 +83,8 @@ def test_a_frame_without_a_signal_is_bridged() -> None:
     made = clip("walk", 7)
     silent = Clip(made.amplitude.copy(), made.t_ns, 1)
     silent.amplitude[100] = 0.0
-    rows, _ = feature_rows(KIND, silent)
-    whole, _ = feature_rows(KIND, made)
+    rows, _ = displaced_rows(KIND, silent, cut_of(silent).begin_ns)
+    whole, _ = displaced_rows(KIND, made, cut_of(made).begin_ns)
     np.testing.assert_allclose(rows[100], (whole[99] + whole[101]) / 2, atol=1e-6)
     np.testing.assert_allclose(np.delete(rows, 100, axis=0), np.delete(whole, 100, axis=0), atol=1e-6)
 

@@ -50,8 +50,8 @@ def check(
     if rows:
         console.print(table)
     for row in rows:
-        if row["not_applicable"] is not None:
-            console.print(f"[yellow]warning:[/] {escape(row['file'])}: no stream has this: {row['not_applicable']}")
+        if row["outdated"] is not None:
+            console.print(f"[yellow]warning:[/] {escape(row['file'])}: no stream has this: {row['outdated']}")
     for pair in pairs:
         console.print(f"[yellow]warning:[/] {pair}", soft_wrap=True)
     for problem in report.problems:
@@ -75,7 +75,7 @@ def check(
 
 def _rows(report: Report) -> list[dict[str, Any]]:
     """Describe the valid signatures, one row each."""
-    from csi_introspection.features import why_not_applicable  # noqa: PLC0415 - as in ``check``
+    from csi_introspection.capture import why_outdated  # noqa: PLC0415 - as in ``check``
 
     return [
         {
@@ -91,7 +91,7 @@ def _rows(report: Report) -> list[dict[str, Any]]:
             "threshold": signature.promotion_threshold,
             "provenance": signature.provenance,
             "rest": signature.rest,
-            "not_applicable": why_not_applicable(signature, len(signature.vectors[0])),
+            "outdated": why_outdated(signature),
         }
         for file, signature in zip(report.files, report.signatures, strict=True)
     ]

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def list_signatures(folder: Path) -> dict[str, Any]:
-    """Describe the ``*.sig.json`` files of ``folder``; a broken one is listed under ``broken`` with what is wrong.
+    """Describe the ``*.sig.json`` files that ``folder`` holds now; ``broken`` lists what is wrong with the others.
 
     Raises:
         FileNotFoundError: there is no such folder.
@@ -38,6 +38,8 @@ def list_signatures(folder: Path) -> dict[str, Any]:
                 "captured_at": signature.captured_at,
                 "provenance": signature.provenance,
                 "feature_version": signature.feature_version,
+                "rate_hz": signature.rate_hz,
+                "rest": signature.rest,
             }
         )
     return {"signatures": signatures, "broken": broken}

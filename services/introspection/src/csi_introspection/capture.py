@@ -29,7 +29,7 @@ DIFFERS = 2.0
 SMOOTHED_S = 0.1
 """Seconds over which the departure is averaged to find where the motion begins."""
 _ROUNDING = 1e-4
-"""Least quiet deviation as a share of the value: less is rounding."""
+"""Least quiet deviation, where features are about 1: less is rounding."""
 
 
 class CaptureError(ValueError):
@@ -89,15 +89,36 @@ class Take:
         return self.departure >= DIFFERS * max(1.0, self.quiet_departure)
 
 
-def feature_rows(kind: FeatureKind, clip: Clip) -> tuple[Float64, float]:
-    """Return a clip's feature vectors, (R, D) at equal intervals from its first frame, and their rate in Hz.
+def why_not_capturable(kind: FeatureKind) -> str | None:
+    """Return why no signature of this kind can be captured; ``None`` when it can."""
+    reason = KINDS[kind].unavailable
+    return None if reason is None else f"feature kind {kind}: {reason}"
+
+
+def why_outdated(signature: Signature) -> str | None:
+    """Return why no stream has the feature of this signature; ``None`` when some may."""
+    current = KINDS[signature.feature_kind].version
+    if signature.feature_version != current:
+        return (
+            f"feature version {signature.feature_version} of {signature.feature_kind}; this csiflow makes {current}: "
+            "capture it again"
+        )
+    return why_not_capturable(signature.feature_kind)
+
+
+def displaced_rows(kind: FeatureKind, clip: Clip, begin_ns: int) -> tuple[Float64, float]:
+    """Return a clip's feature vectors as signatures hold them, minus the mean of the quiet before ``begin_ns``.
+
+    The one place where frames become features outside of the per-frame path.
+
+    Returns:
+        (R, D) at equal intervals from the clip's first frame, and rows a second.
 
     Raises:
-        CaptureError: this kind has no encoder, or the stream nothing to encode.
+        CaptureError: no stream has this kind, or the clip nothing to encode.
     """
-    unavailable = KINDS[kind].unavailable
-    if unavailable is not None:
-        raise CaptureError(f"feature kind {kind}: {unavailable}; capture amplitude_l2_per_subcarrier")
+    if (reason := why_not_capturable(kind)) is not None:
+        raise CaptureError(f"{reason}; capture amplitude_l2_per_subcarrier")
     layout = learn_layout(clip.amplitude.mean(axis=0, dtype=np.float64), clip.n_antennas)
     if layout is None:
         raise CaptureError(
@@ -113,8 +134,15 @@ def feature_rows(kind: FeatureKind, clip: Clip) -> tuple[Float64, float]:
     seconds = (clip.t_ns - clip.t_ns[0]) / 1e9
     rate_hz = float((len(seconds) - 1) / seconds[-1])
     grid = np.arange(len(seconds)) / rate_hz
-    even = [np.interp(grid, seconds[heard], rows[heard, d].astype(np.float64)) for d in range(layout.width)]
-    return np.stack(even, axis=1), rate_hz
+    even = np.stack(
+        [np.interp(grid, seconds[heard], rows[heard, d].astype(np.float64)) for d in range(layout.width)], axis=1
+    )
+    return even - even[: quiet_row_count(clip, begin_ns, rate_hz)].mean(axis=0), rate_hz
+
+
+def quiet_row_count(clip: Clip, begin_ns: int, rate_hz: float) -> int:
+    """Rows of a clip that are before ``begin_ns``."""
+    return round((begin_ns - int(clip.t_ns[0])) / 1e9 * rate_hz)
 
 
 def cut_take(clip: Clip, cut: Cut, kind: FeatureKind) -> Take:
@@ -126,15 +154,14 @@ def cut_take(clip: Clip, cut: Cut, kind: FeatureKind) -> Take:
     _check_frames(clip, cut)
     inside = clip.t_ns >= cut.quiet_ns
     clip = Clip(clip.amplitude[inside], clip.t_ns[inside], clip.n_antennas)
-    rows, row_hz = feature_rows(kind, clip)
-    quiet_rows = round((cut.begin_ns - int(clip.t_ns[0])) / 1e9 * row_hz)
+    displaced, row_hz = displaced_rows(kind, clip, cut.begin_ns)
+    quiet_rows = quiet_row_count(clip, cut.begin_ns, row_hz)
     wanted = max(2, round(cut.duration_s * row_hz))
-    quiet = rows[:quiet_rows]
-    mean, deviation = _statistics(quiet)
-    displaced = rows - mean
+    quiet = displaced[:quiet_rows]
+    _, deviation = _statistics(quiet)
     departures = ((displaced / deviation) ** 2).mean(axis=1)
     start = quiet_rows + _late_rows(departures, quiet_rows, row_hz, cut.reaction_s)
-    start = min(start, max(quiet_rows, len(rows) - wanted))
+    start = min(start, max(quiet_rows, len(displaced) - wanted))
     taken = displaced[start : start + wanted]
     rate_hz = ROWS / cut.duration_s
     return Take(
@@ -172,7 +199,7 @@ def _check_frames(clip: Clip, cut: Cut) -> None:
 def _statistics(rows: Float64) -> tuple[Float64, Float64]:
     """Mean and standard deviation of each dimension, (D) each."""
     mean: Float64 = rows.mean(axis=0)
-    deviation: Float64 = np.maximum(rows.std(axis=0), _ROUNDING * np.abs(mean) + 1e-12)
+    deviation: Float64 = np.maximum(rows.std(axis=0), _ROUNDING)
     return mean, deviation
 
 

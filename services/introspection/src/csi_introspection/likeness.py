@@ -17,15 +17,14 @@ STEP_WEIGHT = 1.0
 def resample(rows: Float64, count: int) -> Float64:
     """Return ``count`` vectors that span the same time as ``rows``, (R, D).
 
-    Fewer: each is the mean over its share of the rows, so that nothing faster folds back. More: straight lines between
-    the rows. Equal: the rows.
+    A row stands for its share of the time. Fewer: each is the mean over its share of the rows, so that nothing faster
+    folds back. More: straight lines between the middles of the rows. Equal: the rows.
     """
     have = len(rows)
     if count == have:
         return rows.copy()
     if count > have:
-        at = np.linspace(0.0, have - 1.0, count)
-        return _at(rows, at)
+        return _at(rows, np.clip((np.arange(count) + 0.5) * have / count - 0.5, 0.0, have - 1.0))
     total = np.concatenate([np.zeros((1, rows.shape[1])), np.cumsum(rows, axis=0)])
     means: Float64 = np.diff(_at(total, np.linspace(0.0, have, count + 1)), axis=0) * (count / have)
     return means

@@ -16,7 +16,7 @@ from csi_schemas.signature import DtwParameters, Signature
 from numpy.typing import NDArray
 
 from csi_introspection.arrays import Float64, Int8
-from csi_introspection.capture import Clip, feature_rows
+from csi_introspection.capture import Clip, displaced_rows
 from csi_introspection.features import KINDS, amplitudes
 from csi_introspection.library import file_text
 
@@ -89,11 +89,11 @@ def sample(response: NDArray[np.complex128], rng: np.random.Generator) -> Int8:
     return rounded
 
 
-def rows_of_take(iq: Int8) -> Float64:
-    """Feature vectors, (frames, width), of a take: one a frame, ``RATE_HZ`` a second."""
+def rows_of_take(iq: Int8, quiet_frames: int) -> Float64:
+    """Feature vectors, (frames, width), of a take minus the mean of its quiet: one a frame, ``RATE_HZ`` a second."""
     amplitude = np.stack([amplitudes(row) for row in iq])
     t_ns = np.rint(np.arange(len(iq)) * (1e9 / RATE_HZ)).astype(np.int64)
-    rows, _ = feature_rows("amplitude_l2_per_subcarrier", Clip(amplitude, t_ns, 1))
+    rows, _ = displaced_rows("amplitude_l2_per_subcarrier", Clip(amplitude, t_ns, 1), int(t_ns[quiet_frames]))
     return rows
 
 
@@ -111,8 +111,8 @@ def signature(name: str, label: str, motion: Path2 | None, reflectivity: float, 
     """Average ``TAKES`` takes of a motion, each minus its own quiet mean."""
     takes = []
     for seed in range(TAKES):
-        rows = rows_of_take(record(motion, reflectivity, seed))
-        takes.append(rows[-ROWS:] - rows[:-ROWS].mean(axis=0))
+        iq = record(motion, reflectivity, seed)
+        takes.append(rows_of_take(iq, len(iq) - ROWS)[-ROWS:])
     vectors: list[list[float]] = (np.round(np.stack(takes).mean(axis=0), 4) + 0.0).tolist()
     return Signature(
         id=name,
