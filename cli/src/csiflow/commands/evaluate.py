@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
 
 from csiflow.commands.options import Json
 from csiflow.output import console, emit_json, fail
@@ -139,6 +141,13 @@ def pattern(text: str, option: str) -> re.Pattern[str] | None:
         fail(f"{option} {escape(repr(text))} is no regular expression: {error}", 2)
 
 
+def print_tables(tables: list[Table]) -> None:
+    """Print for people; a file or a pipe, which has no width, gets whole names."""
+    wide = console if console.is_terminal else Console(stderr=True, highlight=False, width=150)
+    for table in tables:
+        wide.print(table)
+
+
 def progress_bar() -> Progress:
     """Return the bar of an evaluation."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
@@ -180,8 +189,7 @@ def _tell(report: Report, plots: Path | None, *, as_json: bool) -> int:
     """Print the report; return the exit code."""
     from csiflow.evaluation.report import tables  # noqa: PLC0415
 
-    for table in tables(report):
-        console.print(table, width=None if console.is_terminal else 110, crop=console.is_terminal)
+    print_tables(tables(report))
     if plots is not None and report.outcomes:
         from csiflow.evaluation.plots import curves  # noqa: PLC0415 - matplotlib takes a second to load
 

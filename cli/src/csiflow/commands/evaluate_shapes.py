@@ -9,7 +9,7 @@ import typer
 from csi_introspection.stream import warm_up
 from rich.markup import escape
 
-from csiflow.commands.evaluate import label_names, progress_bar
+from csiflow.commands.evaluate import label_names, print_tables, progress_bar
 from csiflow.evaluation.files import expand
 from csiflow.evaluation.folds import FoldOutcome
 from csiflow.evaluation.shapes import ShapeOptions, as_json, plan, read_takes, recogniser, run, tables
@@ -60,8 +60,7 @@ def evaluate_shapes(given: list[str], options: ShapeOptions, jobs: int, *, as_js
         for group, scheme, outcome in run(steps, recognise, options, jobs):
             outcomes.setdefault((group, scheme), FoldOutcome()).add(outcome)
             bar.advance(task)
-    for table in tables(outcomes):
-        console.print(table, crop=console.is_terminal)
+    print_tables(tables(outcomes))
     for message in shapes.errors.values():
         console.print(f"[bold red]error:[/] {escape(message)}", soft_wrap=True)
     if not steps and not shapes.errors:

@@ -51,6 +51,18 @@ class Onset:
             return 0.0
         return math.inf if self.window_frames is None else self.window_frames / self.frames
 
+    def figures(self) -> dict[str, Any]:
+        """Return this onset for a list of them."""
+        return {
+            "at_s": round(self.at_s, 3),
+            "kind": "abrupt" if self.abrupt else "gentle",
+            "frames": self.frames,
+            "ms": rounded(self.ms, 1),
+            "already": self.already,
+            "window_frames": self.window_frames,
+            "window_already": self.window_already,
+        }
+
 
 @dataclass(slots=True)
 class Onsets:

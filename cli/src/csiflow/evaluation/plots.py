@@ -44,9 +44,9 @@ def timeline(folder: Path, labelled: LabelledRecording, windows: WindowAnswers, 
         for axes in (score, said):
             if colour is not None:
                 axes.axvspan(t[first], t[min(stop, len(t) - 1)], color=colour, linewidth=0)
-    for first, _ in runs(labelled.label):
+    for place, (first, _) in enumerate(runs(labelled.label)):
         name = labelled.label_names[labelled.label[first]]
-        score.text(t[first], 1.01, name, fontsize=7, transform=score.get_xaxis_transform())
+        score.text(t[first], 1.01 + 0.05 * (place % 2), name, fontsize=7, transform=score.get_xaxis_transform())
     score.plot(t, frames.score, linewidth=0.7, color="black")
     for at in np.flatnonzero(frames.onset):
         score.axvline(t[at], color="tab:blue", linewidth=1)
@@ -56,7 +56,7 @@ def timeline(folder: Path, labelled: LabelledRecording, windows: WindowAnswers, 
     score.set_title(
         f"{labelled.name}: onset (blue), MotionStarted (orange, dashed); labels quiet (green), motion (red)",
         fontsize=9,
-        pad=14,
+        pad=20,
     )
     promoted = promoted_by_signature(frames)
     rows = [("windows: moving", windows.moving), ("frames: moving", frames.moving)]
@@ -75,55 +75,55 @@ def timeline(folder: Path, labelled: LabelledRecording, windows: WindowAnswers, 
 def curves(folder: Path, total: Outcome) -> list[Path]:
     """Draw time to the answer against false answers per hour; return the files written."""
     folder.mkdir(parents=True, exist_ok=True)
-    written = []
-    onset = total.onsets.figures()
-    alarms = total.alarms.figures()
-    figure = Figure(figsize=(8, 5.5), layout="constrained")
-    axes = figure.subplots()
+    onset, alarms = total.onsets.figures(), total.alarms.figures()
+    axes = _Axes(total.alarms.quiet_s)
     for name, curve in total.onset_curves.items():
-        _draw(axes, curve, f"{name}, any threshold on motion_score")
-    for name, marker in (("abrupt", "o"), ("gentle", "s")):
-        for path, figures, rate in (
-            ("onset as published", onset[name], alarms["onset"]["per_hour"]),
-            ("windowed path", onset[name]["window"], alarms["window"]["per_hour"]),
-        ):
-            if figures["ms_median"] is not None and rate is not None:
-                axes.plot([max(rate, _FLOOR)], [figures["ms_median"]], marker, label=f"{name}, {path}")
-    _label(axes, "median ms from the label to the onset", "false onsets per quiet hour")
-    written.append(folder / "onset_curve.png")
-    _save(figure, written[-1])
+        axes.curve(curve, f"{name}, any threshold on motion_score")
+    for name in ("abrupt", "gentle"):
+        axes.point(onset[name]["ms_median"], alarms["onset"]["per_hour"], "o", f"{name}, onset as published")
+        axes.point(onset[name]["window"]["ms_median"], alarms["window"]["per_hour"], "s", f"{name}, windowed path")
+    written = [axes.save(folder / "onset_curve.png", "onset", "false onsets")]
     if any(curve.ms for curve in total.recognition_curves.values()):
-        figure = Figure(figsize=(8, 5.5), layout="constrained")
-        axes = figure.subplots()
-        for name, curve in total.recognition_curves.items():
-            _draw(axes, curve, f"any threshold on {name}")
         found = total.recognition.figures()
-        if found["ms_median"] is not None and found["false_matches_per_hour"] is not None:
-            axes.plot([max(found["false_matches_per_hour"], _FLOOR)], [found["ms_median"]], "o", label="as published")
-        _label(axes, "median ms from the label to the right match", "false matches per quiet hour")
-        written.append(folder / "recognition_curve.png")
-        _save(figure, written[-1])
+        axes = _Axes(total.recognition.watched_s)
+        for name, curve in total.recognition_curves.items():
+            axes.curve(curve, f"any threshold on {name}")
+        axes.point(found["ms_median"], found["false_matches_per_hour"], "o", "as published")
+        written.append(axes.save(folder / "recognition_curve.png", "right match", "false matches"))
     return written
 
 
-_FLOOR = 0.1
-"""None at all is drawn here, as the axis is logarithmic."""
+class _Axes:
+    """Time to an answer over false answers per hour of ``watched_s`` seconds; none at all is drawn as half of one."""
 
+    def __init__(self, watched_s: float) -> None:
+        self._figure = Figure(figsize=(8, 5.5), layout="constrained")
+        self._axes: Axes = self._figure.subplots()
+        self._least = 1800 / watched_s if watched_s else 0.1
+        self._watched_s = watched_s
 
-def _draw(axes: Axes, curve: Curve, label: str) -> None:
-    points = [
-        point for point in curve.points() if point["ms_median"] is not None and point["false_per_hour"] is not None
-    ]
-    if not points:
-        return
-    rates = [max(point["false_per_hour"], _FLOOR) for point in points]
-    axes.plot(rates, [point["ms_median"] for point in points], ".-", label=f"{label} (n={len(curve.ms)})")
+    def curve(self, curve: Curve, label: str) -> None:
+        """Draw every threshold that answers at least half of the events."""
+        points = [(point["false_per_hour"], point["ms_median"]) for point in curve.points()]
+        drawn = [(max(rate, self._least), ms) for rate, ms in points if rate is not None and ms is not None]
+        if drawn:
+            rates, times = zip(*drawn, strict=True)
+            self._axes.plot(rates, times, ".-", label=f"{label} (n={len(curve.ms)})")
 
+    def point(self, ms: float | None, rate: float | None, marker: str, label: str) -> None:
+        """Draw one answer as it is published, if it has both figures."""
+        if ms is not None and rate is not None:
+            self._axes.plot([max(rate, self._least)], [ms], marker, label=label)
 
-def _label(axes: Axes, y: str, x: str) -> None:
-    axes.set_xscale("log")
-    axes.set_xlabel(f"{x} (none is drawn at {_FLOOR})")
-    axes.set_ylabel(y)
-    axes.grid(visible=True, alpha=0.3)
-    if axes.get_legend_handles_labels()[0]:
-        axes.legend(fontsize=8)
+    def save(self, path: Path, right: str, wrong: str) -> Path:
+        """Name the axes and write the file."""
+        axes = self._axes
+        axes.set_xscale("log")
+        axes.set_yscale("symlog", linthresh=10)
+        axes.set_xlabel(f"{wrong} per quiet hour ({self._watched_s:.0f} s watched; none is drawn as half of one)")
+        axes.set_ylabel(f"median ms from the label to the {right}")
+        axes.grid(visible=True, alpha=0.3)
+        if axes.get_legend_handles_labels()[0]:
+            axes.legend(fontsize=8)
+        _save(self._figure, path)
+        return path

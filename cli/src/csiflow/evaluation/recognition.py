@@ -34,15 +34,33 @@ class Action:
     """The recording says when the action began, and no right match was promoted before."""
     wrong_first: int
     """Wrong promotions that began in the action before the right one."""
-    window_frames: int | None
-    """Of the windowed path's MotionStarted, where the action follows quiet."""
+    window_frames: float | None
+    """Of the windowed path's MotionStarted, where the action follows quiet; infinite: never."""
+    at_s: float = 0.0
 
     @property
     def ratio(self) -> float | None:
         """Window frames for each frame until recognised; 0 when it was missed, ``None`` where one cannot be had."""
         if not self.timed or self.window_frames is None:
             return None
-        return 0.0 if self.frames is None else self.window_frames / self.frames
+        if self.frames is None:
+            return None if math.isinf(self.window_frames) else 0.0
+        return self.window_frames / self.frames
+
+    def figures(self) -> dict[str, Any]:
+        """Return this action for a list of them."""
+        return {
+            "label": self.label,
+            "at_s": round(self.at_s, 3),
+            "signature": self.signature,
+            "frames": self.frames,
+            "ms": rounded(self.ms, 1),
+            "timed": self.timed,
+            "wrong_first": self.wrong_first,
+            "window_frames": None
+            if self.window_frames is None or math.isinf(self.window_frames)
+            else self.window_frames,
+        }
 
 
 @dataclass(slots=True)
@@ -203,14 +221,15 @@ class _Judge:
             timed=bool(timed),
             wrong_first=int(self.wrong[first : stop if at is None else at].sum()),
             window_frames=self._window_frames(first, stop) if began else None,
+            at_s=float(t[first]),
         )
 
-    def _window_frames(self, first: int, stop: int) -> int | None:
+    def _window_frames(self, first: int, stop: int) -> float | None:
         """Frames until MotionStarted, where the action follows quiet and the windowed path was at rest."""
         if self.labelled.truth[first - 1] == MOTION or self.windows.moving[first - 1]:
             return None
         started = self.windows.started[(self.windows.started >= first) & (self.windows.started < stop)]
-        return int(started[0]) - first + 1 if len(started) else None
+        return float(started[0] - first + 1) if len(started) else math.inf
 
 
 def _why_none(labelled: LabelledRecording, frames: FrameAnswers) -> str:

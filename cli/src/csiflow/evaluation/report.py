@@ -8,6 +8,7 @@ from typing import Any
 
 from rich.table import Table
 
+from csiflow.evaluation.answers import REGIMES
 from csiflow.evaluation.outcome import Outcome, pooled
 
 
@@ -37,7 +38,7 @@ class Report:
         """Return the contract's object."""
         total = self.total
         return {
-            "recordings": {name: outcome.figures() for name, outcome in self.outcomes.items()},
+            "recordings": {name: _with_events(outcome) for name, outcome in self.outcomes.items()},
             "groups": {name: outcome.figures() for name, outcome in self.pooled_groups.items()},
             "total": total.figures(),
             "curves": {
@@ -48,6 +49,14 @@ class Report:
         }
 
 
+def _with_events(outcome: Outcome) -> dict[str, Any]:
+    """Return a recording's figures with each of its onsets and actions."""
+    figures = outcome.figures()
+    figures["onset"]["events"] = [onset.figures() for onset in outcome.onsets.found]
+    figures["recognition"]["events"] = [action.figures() for action in outcome.recognition.actions]
+    return figures
+
+
 def tables(report: Report) -> list[Table]:
     """Return the tables: each recording, the groups where there are several, and the total, part by part."""
     each = {name: outcome.figures() for name, outcome in report.outcomes.items()}
@@ -55,7 +64,8 @@ def tables(report: Report) -> list[Table]:
     pools = {name: outcome.figures() for name, outcome in groups.items()} if len(groups) > 1 else {}
     total = {"total": report.total.figures()} if len(each) > 1 else {}
     sections = [each, pools, total]
-    built = [_motion(sections), _onset(sections), _recognition(sections), _breathing(sections)]
+    built = [_motion(sections), _onset(sections), _missed(report), _recognition(sections), _breathing(sections)]
+    built.append(_regimes(total or each))
     return [table for table in built if table.row_count]
 
 
@@ -106,6 +116,28 @@ def _onset(sections: Sequence[Mapping[str, Any]]) -> Table:
             number(r["false"]),
         ),
     )
+    return table
+
+
+def _missed(report: Report) -> Table:
+    table = _table("missed onsets", "at s", "kind", "windows' frames")
+    for name, outcome in report.outcomes.items():
+        for onset in outcome.onsets.found:
+            if onset.frames is None and not onset.already:
+                found = onset.figures()
+                table.add_row(name, f"{found['at_s']:.2f}", found["kind"], number(found["window_frames"]))
+    return table
+
+
+def _regimes(figures: Mapping[str, Any]) -> Table:
+    """Return the shares of all frames, by label."""
+    table = Table(title="regimes by label, % of frames", title_justify="left", title_style="bold")
+    table.add_column("label")
+    for name in (*REGIMES, "frames"):
+        table.add_column(name, justify="right")
+    for found in figures.values():
+        for label, shares in found["regimes"].items():
+            table.add_row(label, *(f"{100 * shares[name]:.1f}" for name in REGIMES), str(shares["frames"]))
     return table
 
 

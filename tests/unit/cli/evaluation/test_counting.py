@@ -12,6 +12,8 @@ from csiflow.evaluation.breathing import count_breathing
 from csiflow.evaluation.curves import onset_curve, recognition_curve, separate
 from csiflow.evaluation.motion import Motion, count_motion
 from csiflow.evaluation.onsets import Onsets, count_alarms, count_onsets
+from csiflow.evaluation.outcome import Outcome, pooled
+from csiflow.evaluation.plots import curves
 from csiflow.evaluation.recognition import Recognition, count_recognition
 from csiflow.evaluation.regimes import count_regimes
 from unit.cli.evaluation.rooms import frame_answers, loaded, signature, window_answers
@@ -181,3 +183,55 @@ def test_regimes_by_label(tmp_path: Path) -> None:
     figures = count_regimes(labelled, frames).figures()
     assert figures["empty"]["idle"] == 1
     assert figures["walking"]["chaotic"] == 0.5
+
+
+def test_a_match_that_beats_windows_that_never_answer(tmp_path: Path) -> None:
+    """Where the windowed path never answers the ratio is endless, which is no number; missed by both says nothing."""
+    labelled = loaded(tmp_path, (("empty", 4), ("walking", 2)))
+    hit = frame_answers(300, signatures=(WALK,), promoted=(("w", 207, 260),))
+    (action,) = count_recognition(labelled, hit, window_answers(300), 50).actions
+    assert action.ratio == np.inf
+    assert action.figures()["window_frames"] is None
+    (missed,) = count_recognition(labelled, frame_answers(300, signatures=(WALK,)), window_answers(300), 50).actions
+    assert missed.ratio is None
+    late = count_recognition(labelled, frame_answers(300, signatures=(WALK,)), window_answers(300, (220,)), 50)
+    assert late.actions[0].ratio == 0
+
+
+def test_pooling_counts_what_its_parts_count(tmp_path: Path) -> None:
+    """The total of several recordings has the sums of their counts and the medians over all their events."""
+    one = loaded(tmp_path, (("empty", 4), ("walking", 2)))
+    two = loaded(tmp_path, (("empty", 6), ("walking", 3)))
+    parts = []
+    for labelled, first, said in ((one, 200, 203), (two, 300, 309)):
+        count = len(labelled.truth)
+        frames = frame_answers(count, onsets=(120, said), signatures=(WALK,), promoted=(("w", said + 2, count),))
+        frames.score[first:] = 3.0
+        windows = window_answers(count, (first + 30,))
+        parts.append(
+            Outcome(
+                "part",
+                motion=count_motion(labelled, frames.onset, 1.0),
+                onsets=count_onsets(labelled, frames, windows, 100),
+                alarms=count_alarms(labelled, frames, windows, 100),
+                recognition=count_recognition(labelled, frames, windows, 100),
+                breathing=count_breathing(12.0, [12.5]),
+                regimes=count_regimes(labelled, frames),
+                onset_curves={"gentle": onset_curve(labelled, frames, 100)},
+                recognition_curves={"score": recognition_curve(labelled, frames, 100)},
+            )
+        )
+    total = pooled("total", parts)
+    figures = total.figures()
+    assert figures["onset"]["frames_median"] == 7  # of 4 and 10
+    assert figures["false_alarms"]["onset"]["count"] == 2
+    assert figures["recognition"]["frames_median"] == 9  # of 6 and 12
+    assert figures["recognition"]["watched_s"] == sum(part.figures()["recognition"]["watched_s"] for part in parts)
+    for kind in ("motion", "quiet", "missed", "false"):
+        assert figures["motion"]["windows"][kind] == sum(part.figures()["motion"]["windows"][kind] for part in parts)
+    assert figures["regimes"]["walking"]["frames"] == 250
+    assert total.onset_curves["gentle"].points()[0]["events"] == 2
+    assert [part.onsets.figures()["count"] for part in parts] == [1, 1]
+    written = curves(tmp_path / "plots", total)
+    assert [path.name for path in written] == ["onset_curve.png", "recognition_curve.png"]
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in written)
