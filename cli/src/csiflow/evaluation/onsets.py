@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 QUIET_BEFORE_S = 1.0
 """A motion label after at least this much quiet is an onset; alarms this soon after a motion belong to nobody."""
+EARLY_S = 0.25
+"""An answer this shortly before the label is one on its first frame, and no false alarm: borders are drawn by eye."""
 GAP_STEPS, GAP_S = 5.0, 0.25
 """An onset after a silence longer than so many frame intervals, and than so many seconds, is abrupt."""
 
@@ -37,7 +39,9 @@ class Onset:
     frames: int | None
     ms: float | None
     already: bool
-    """The per-frame path said that something moves before the label did."""
+    """The per-frame path said that something moves before the label did, and not just before."""
+    early: bool
+    """It answered within EARLY_S before the label."""
     window_frames: int | None
     window_ms: float | None
     window_already: bool
@@ -59,6 +63,7 @@ class Onset:
             "frames": self.frames,
             "ms": rounded(self.ms, 1),
             "already": self.already,
+            "early": self.early,
             "window_frames": self.window_frames,
             "window_already": self.window_already,
         }
@@ -99,6 +104,7 @@ def onset_figures(onsets: list[Onset]) -> dict[str, Any]:
         "ratio_vs_window": rounded(median(ratios), 2),
         "count": len(onsets),
         "already": len(onsets) - len(open_to_us),
+        "early": sum(onset.early for onset in onsets),
         "window": {
             "frames_median": median(_or_never(onset.window_frames for onset in open_to_windows)),
             "ms_median": rounded(median(_or_never(onset.window_ms for onset in open_to_windows)), 1),
@@ -161,30 +167,50 @@ def is_abrupt(labelled: LabelledRecording, frame: int) -> bool:
 
 def count_onsets(labelled: LabelledRecording, frames: FrameAnswers, windows: WindowAnswers, counted: int) -> Onsets:
     """Time both paths at every labelled onset."""
-    t = labelled.seconds
+    said = np.flatnonzero(rising(frames.onset))
     found = []
     for first, stop in labelled_onsets(labelled, counted):
-        said = _first_within(np.flatnonzero(frames.onset), first, stop)
-        window = _first_within(windows.started, first, stop)
+        ours = _answer(labelled, said, frames.moving, first, stop)
+        theirs = _answer(labelled, windows.started, windows.moving, first, stop)
         found.append(
             Onset(
                 frame=first,
-                at_s=float(t[first]),
+                at_s=float(labelled.seconds[first]),
                 abrupt=is_abrupt(labelled, first),
-                frames=None if said is None else said - first + 1,
-                ms=None if said is None else float(t[said] - t[first]) * 1e3,
-                already=bool(frames.moving[first - 1]),
-                window_frames=None if window is None else window - first + 1,
-                window_ms=None if window is None else float(t[window] - t[first]) * 1e3,
-                window_already=bool(windows.moving[first - 1]),
+                frames=ours.frames,
+                ms=ours.ms,
+                already=ours.already,
+                early=ours.early,
+                window_frames=theirs.frames,
+                window_ms=theirs.ms,
+                window_already=theirs.already,
             )
         )
     return Onsets(found)
 
 
-def _first_within(said: NDArray[np.int64], first: int, stop: int) -> int | None:
+class _Answer(NamedTuple):
+    """One path's answer to one onset, see ``Onset``."""
+
+    frames: int | None
+    ms: float | None
+    already: bool
+    early: bool = False
+
+
+def _answer(
+    labelled: LabelledRecording, said: NDArray[np.int64], moving: NDArray[np.bool_], first: int, stop: int
+) -> _Answer:
+    """Return the first of the frames ``said`` that answers; motion that began long before cannot be timed."""
+    t = labelled.seconds
+    if ((said < first) & (t[first] - t[said] <= EARLY_S)).any():
+        return _Answer(1, 0.0, already=False, early=True)
     within = said[(said >= first) & (said < stop)]
-    return int(within[0]) if len(within) else None
+    already = bool(moving[first - 1])
+    if not len(within):
+        return _Answer(None, None, already)
+    at = int(within[0])
+    return _Answer(at - first + 1, float(t[at] - t[first]) * 1e3, already)
 
 
 def watched_quiet(labelled: LabelledRecording, counted: int) -> NDArray[np.bool_]:
@@ -209,8 +235,10 @@ def rising(flags: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def count_alarms(labelled: LabelledRecording, frames: FrameAnswers, windows: WindowAnswers, counted: int) -> Alarms:
-    """Count what both paths say began in quiet."""
+    """Count what both paths say began in quiet, but for early answers to an onset."""
     quiet = watched_quiet(labelled, counted)
-    return Alarms(
-        int((rising(frames.onset) & quiet).sum()), int(quiet[windows.started].sum()), seconds_of(labelled, quiet)
-    )
+    seconds = seconds_of(labelled, quiet)
+    t = labelled.seconds
+    for first, _ in labelled_onsets(labelled, counted):
+        quiet[(t >= t[first] - EARLY_S) & (t < t[first])] = False
+    return Alarms(int((rising(frames.onset) & quiet).sum()), int(quiet[windows.started].sum()), seconds)

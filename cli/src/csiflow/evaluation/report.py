@@ -90,7 +90,7 @@ def _onset(sections: Sequence[Mapping[str, Any]]) -> Table:
     """Return a row per recording; pools have abrupt (a splice or a gap) and gentle onsets in rows of their own."""
     table = _table(
         "onset: the per-frame path, and how much sooner than the windowed path",
-        *("onsets", "missed", "early", "frames", "ms", "ratio", "windows", "false/h"),
+        *("onsets", "missed", "early", "already", "frames", "ms", "ratio", "windows", "false/h"),
     )
     rows: list[dict[str, Any]] = []
     for place, section in enumerate(sections):
@@ -108,6 +108,7 @@ def _onset(sections: Sequence[Mapping[str, Any]]) -> Table:
         lambda r: (
             str(r["count"]),
             str(r["missed"]),
+            str(r["early"]),
             str(r["already"]),
             number(r["frames_median"]),
             number(r["ms_median"]),

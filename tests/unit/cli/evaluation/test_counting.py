@@ -80,10 +80,24 @@ def test_a_missed_onset_counts_against_the_median(tmp_path: Path) -> None:
 def test_moving_before_the_label_is_neither_hit_nor_miss(tmp_path: Path) -> None:
     """Where a path said motion before the label did, its time cannot be told: it is counted apart."""
     labelled = loaded(tmp_path, (("empty", 4), ("walking", 2)))
-    frames = frame_answers(300, onsets=(190,), moving=((190, 300),))
+    frames = frame_answers(300, onsets=(180,), moving=((180, 300),))
     figures = count_onsets(labelled, frames, window_answers(300, (219,)), 100).figures()
     assert (figures["already"], figures["missed"], figures["frames_median"]) == (1, 0, None)
     assert figures["ratio_vs_window"] is None
+
+
+def test_just_before_the_label_is_early_and_not_false(tmp_path: Path) -> None:
+    """Borders are drawn by eye: an answer within a quarter of a second before one is an answer on its first frame."""
+    labelled = loaded(tmp_path, (("empty", 4), ("walking", 2)))
+    frames = frame_answers(300, onsets=(189,), moving=((189, 300),))
+    windows = window_answers(300, (231,))
+    figures = count_onsets(labelled, frames, windows, 100).figures()
+    assert (figures["early"], figures["already"], figures["frames_median"]) == (1, 0, 1)
+    assert figures["ratio_vs_window"] == 32
+    assert count_alarms(labelled, frames, windows, 100).onsets == 0
+    sooner = frame_answers(300, onsets=(187,), moving=((187, 300),))
+    assert count_onsets(labelled, sooner, windows, 100).figures()["already"] == 1
+    assert count_alarms(labelled, sooner, windows, 100).onsets == 1
 
 
 def test_onsets_after_gaps_and_short_quiets(tmp_path: Path) -> None:
