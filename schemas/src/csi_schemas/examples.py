@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from csi_schemas import events, telemetry, topics
 from csi_schemas.common import Origin
-from csi_schemas.frame import CsiFrame
+from csi_schemas.frame import CsiFrame, MultiBssidFrame
 from csi_schemas.introspection import (
     ClusterMember,
     ClusterSnapshot,
@@ -50,6 +50,21 @@ FRAME = CsiFrame(
     iq=bytes([0, 0, 17, 250, 16, 251, 15, 253]),
     sequence_status="gap",
     missing_before=2,
+)
+
+SCAN = MultiBssidFrame(
+    node_id="00c0ffee00c0ffee",
+    timestamp_ns=_T,
+    sequence=3,
+    provenance="synthetic",
+    source="synthetic",
+    uptime_ms=60_000,
+    epoch=17,
+    native=True,
+    slots=(
+        telemetry.BssidSlot(slot=0, rssi_dbm=-60.25, age_ms=40, channel=36, band=2, radio=5, rssi_variance_db2=0.5),
+        telemetry.BssidSlot(slot=1, rssi_dbm=-71.0, age_ms=90, channel=6, band=1, radio=6, generation=2),
+    ),
 )
 
 _FEATURES = SensingFeatures(
@@ -289,7 +304,7 @@ SIGNATURE = Signature(
 )
 
 BY_TOPIC: dict[str, tuple[msgspec.Struct, ...]] = {
-    topics.FRAMES.name: (FRAME,),
+    topics.FRAMES.name: (FRAME, SCAN),
     topics.SENSING.name: (SENSING, MULTI_BSSID_SENSING),
     topics.EVENTS.name: EVENTS,
     topics.INTROSPECTION.name: (SNAPSHOT,),

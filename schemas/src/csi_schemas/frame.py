@@ -1,4 +1,4 @@
-"""``csi.frames.v1``: one validated CSI frame."""
+"""``csi.frames.v1``: one validated CSI frame, or one scan of the access points a host hears."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 
 from csi_schemas.common import Provenance, StreamKey, channel_of
+from csi_schemas.telemetry import BssidSlot
 
 SequenceStatus = Literal["first", "in_order", "gap", "reordered", "restarted"]
 
@@ -52,3 +53,37 @@ class CsiFrame(msgspec.Struct, omit_defaults=False, gc=False, tag_field="kind", 
     def stream(self) -> StreamKey:
         """The stream this frame belongs to."""
         return StreamKey(self.node_id, self.n_antennas, self.n_subcarriers, channel_of(self.frequency_mhz))
+
+
+class MultiBssidFrame(msgspec.Struct, omit_defaults=False, gc=False, frozen=True, tag_field="kind", tag="multi_bssid"):
+    """One scan of one host (ADR-022), as ingest published it; ``kind`` is ``multi_bssid`` and comes first in JSON.
+
+    What is learnt of a slot is good as long as ``epoch`` and the slot's ``generation`` stay the same and
+    ``sequence_status`` is not ``restarted``. ``csi_schemas.access_points`` turns dBm into amplitudes.
+    """
+
+    node_id: str
+    """The host's random number, 16 lower-case hexadecimal digits; the record key."""
+    timestamp_ns: int
+    """Receive time, ns since the Unix epoch: kernel time stamp where the platform has one."""
+    sequence: int
+    """The host's counter of scans, u32, wraps."""
+    provenance: Provenance
+    source: str
+    """``wifi-enhanced:<slots>``, or ``wifi`` for a host that hears one access point."""
+    uptime_ms: int
+    """The agent's clock, ms since its start, u32, wraps after 49.7 days."""
+    epoch: int
+    """0-255, drawn when the agent starts."""
+    native: bool
+    """Read through an interface that can give 10-20 scans a second, not through a command that is run for each."""
+    slots: tuple[BssidSlot, ...]
+    """At most 32, slot numbers distinct; empty when the host hears nothing."""
+    sequence_status: SequenceStatus = "in_order"
+    """How the sequence number relates to the host's earlier ones."""
+    missing_before: int = 0
+    """Scans lost between the highest sequence number so far and this one (status ``gap``)."""
+
+
+AnyFrame = CsiFrame | MultiBssidFrame
+"""What a record of ``csi.frames.v1`` may hold; skip the kinds you do not know."""

@@ -194,6 +194,8 @@ class BssidSlot(msgspec.Struct, frozen=True, omit_defaults=True):
     """0 unknown, else the Wi-Fi generation: 1 b, 2 a, 3 g, 4 n, 5 ac, 6 ax, 7 be."""
     rssi_variance_db2: float = 0.0
     """Running variance of the slot's RSSI, dB squared."""
+    generation: int = 0
+    """0-255. Another number than before means another access point: forget what was learnt of the slot."""
 
 
 class MultiBssid(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="multi_bssid", kw_only=True):
@@ -207,6 +209,10 @@ class MultiBssid(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kin
     """The agent's clock, ms since its start, u32, wraps after 49.7 days."""
     slots: tuple[BssidSlot, ...]
     """At most 32, slot numbers distinct."""
+    epoch: int = 0
+    """0-255, drawn when the agent starts. Another number than before: forget what was learnt of every slot."""
+    native: bool = False
+    """Read through an interface that can give 10-20 scans a second, not through a command that is run for each."""
 
     @property
     def node_id(self) -> str:

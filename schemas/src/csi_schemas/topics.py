@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from csi_schemas.events import AnyEvent
-from csi_schemas.frame import CsiFrame
+from csi_schemas.frame import AnyFrame
 from csi_schemas.introspection import ClusterSnapshot, IntrospectionSnapshot, ZoneMember
 from csi_schemas.sensing import SensingUpdate
 from csi_schemas.telemetry import TelemetryRecord
@@ -52,8 +52,8 @@ class TopicSpec:
 FRAMES = TopicSpec(
     "csi.frames.v1",
     "node id",
-    CsiFrame,
-    "Every validated CSI frame, as ingest received it.",
+    AnyFrame,
+    "Every validated CSI frame and every scan of a wifiscan agent, as ingest received it.",
     retention_ms=_HOUR_MS,
     producers=("ingest",),
     consumers=("events", "introspection"),

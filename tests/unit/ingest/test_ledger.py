@@ -88,14 +88,18 @@ class IngestMachine(RuleBasedStateMachine):
         for _ in range(copies):
             self.receive(encode_csi(node, bytes(128), sequence=sequence, n_subcarriers=64))
 
-    @rule(kind=st.sampled_from(["vitals", "multi_bssid"]))
-    def telemetry(self, kind: str) -> None:
+    @rule()
+    def telemetry(self) -> None:
         """A telemetry packet."""
-        if kind == "vitals":
-            self.receive(struct.pack("<IBB26x", 0xC5110002, 3, 0))
-        else:
-            slots = (BssidSlot(slot=0, rssi_dbm=-50.0, age_ms=1),)
-            self.receive(encode(MultiBssid(host="00000000000000ff", sequence=1, uptime_ms=1, slots=slots)))
+        self.receive(struct.pack("<IBB26x", 0xC5110002, 3, 0))
+
+    @rule(copies=st.integers(1, 2), skip=st.sampled_from([1, 1, 2, 5000]))
+    def scan(self, copies: int, skip: int) -> None:
+        """A multi-BSSID scan, once or as copies, perhaps after a gap or a restart."""
+        sequence = self.sequences[-1] = self.sequences.get(-1, 0) + skip
+        slots = (BssidSlot(slot=0, rssi_dbm=-50.0, age_ms=1),)
+        for _ in range(copies):
+            self.receive(encode(MultiBssid(host="00000000000000ff", sequence=sequence, uptime_ms=1, slots=slots)))
 
     @rule(junk=st.binary(max_size=700))
     def junk(self, junk: bytes) -> None:

@@ -142,10 +142,13 @@ packets: st.SearchStrategy[Packet] = st.one_of(
                 band=st.integers(0, 3),
                 radio=st.integers(0, 7),
                 rssi_variance_db2=energy,
+                generation=u8,
             ),
             max_size=32,
             unique_by=lambda slot: slot.slot,
         ).map(tuple),
+        epoch=u8,
+        native=st.booleans(),
     ),
 )
 

@@ -137,10 +137,14 @@ def test_multi_bssid_layout() -> None:
     """A 24-byte header with the host at 8, and 12-byte slots."""
     datagram = encode(SCAN)
     assert struct.unpack("<IBBBBQIIBBBBhHf", datagram) == (
-        0xC5110002, 1, 0, 1, 0, 0x00C0FFEE00C0FFEE, 5, 77, 3, 36, 2, 6, -6125, 500, 0.5,
+        0xC5110002, 2, 0, 1, 0, 0x00C0FFEE00C0FFEE, 5, 77, 3, 36, 2 | 6 << 2, 0, -6125, 500, 0.5,
     )  # fmt: skip
     assert decode(datagram) == SCAN
     assert SCAN.node_id == "00c0ffee00c0ffee"
+    slot = msgspec.structs.replace(SCAN.slots[0], generation=200, radio=7, band=3)
+    marked = encode(msgspec.structs.replace(SCAN, epoch=9, native=True, slots=(slot,)))
+    assert (marked[5], marked[7], marked[26], marked[27]) == (1, 9, 31, 200)
+    assert decode(marked) == msgspec.structs.replace(SCAN, epoch=9, native=True, slots=(slot,))
 
 
 def test_no_multi_bssid_frame_has_the_length_of_vitals() -> None:
@@ -194,7 +198,7 @@ def test_counts_have_limits() -> None:
     with pytest.raises(PacketError, match="over_limit"):
         encode(wasm(17))
     slots = b"".join(struct.pack("<BBBBhHf", n % 32, 1, 1, 1, -6000, 0, 0.0) for n in range(33))
-    header = struct.pack("<IBBBBQII", 0xC5110002, 1, 0, 33, 0, 1, 1, 1)
+    header = struct.pack("<IBBBBQII", 0xC5110002, 2, 0, 33, 0, 1, 1, 1)
     assert refused(header + slots) is RejectReason.OVER_LIMIT
     slot = SCAN.slots[0]
     with pytest.raises(PacketError, match="over_limit"):
@@ -202,9 +206,10 @@ def test_counts_have_limits() -> None:
 
 
 def test_a_scan_header_is_checked() -> None:
-    """A version, flag or reserved byte of the future, a slot twice and a false count are refused."""
+    """A version or flag of the future or the past, an unknown radio, a slot twice and a false count are refused."""
     datagram = encode(SCAN)
-    for offset, value in ((4, 2), (5, 1), (7, 1)):
+    assert refused(datagram[:26] + b"\x20" + datagram[27:]) is RejectReason.OUT_OF_RANGE
+    for offset, value in ((4, 1), (4, 3), (5, 2)):
         changed = datagram[:offset] + bytes([value]) + datagram[offset + 1 :]
         assert refused(changed) is RejectReason.UNSUPPORTED_VERSION
     twice = datagram[:6] + b"\x02" + datagram[7:] + datagram[24:]
@@ -283,7 +288,7 @@ def test_limits_hold_when_decoding() -> None:
     scan = bytearray(encode(SCAN))
     struct.pack_into("<h", scan, 28, 2_001)
     assert refused(bytes(scan)) is RejectReason.OUT_OF_RANGE
-    for offset, value in ((24, 32), (26, 4), (27, 8)):
+    for offset, value in ((24, 32), (26, 32), (26, 255)):
         scan = bytearray(encode(SCAN))
         scan[offset] = value
         assert refused(bytes(scan)) is RejectReason.OUT_OF_RANGE

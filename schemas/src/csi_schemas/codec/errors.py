@@ -42,6 +42,12 @@ class RejectReason(StrEnum):
     """Two readings of one access-point slot in one scan."""
     UNSUPPORTED_VERSION = "unsupported_version"
     """A version or feature flag that this decoder does not know."""
+    UNAUTHENTICATED = "unauthenticated"
+    """No authenticator, or no key for its node, where ingest demands one."""
+    BAD_AUTHENTICATOR = "bad_authenticator"
+    """The authenticator does not fit the bytes and the node's key."""
+    REPLAYED = "replayed"
+    """Authentic, but of an earlier session or too far behind the newest datagram of its node."""
 
 
 class PacketError(ValueError):

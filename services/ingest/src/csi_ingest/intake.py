@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 from csi_schemas.codec import CsiPacket, MultiBssid, PacketError, TelemetryBody, decode
-from csi_schemas.frame import CsiFrame
+from csi_schemas.codec.authentication import split
+from csi_schemas.frame import AnyFrame, CsiFrame, MultiBssidFrame
 from csi_schemas.telemetry import TelemetryRecord
 from csi_schemas.topics import EVENTS, FRAMES, REJECTED, TELEMETRY
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from csi_schemas.common import Provenance
     from csi_schemas.events import Event
 
+    from csi_ingest.authentication import Gate
     from csi_ingest.ledger import DropReason
 
 _NS_PER_MS = 1_000_000
@@ -45,6 +47,8 @@ class Intake:
     ledger: Ledger
     buffer: PendingBuffer
     nodes: NodeTable
+    gate: Gate | None = None
+    """Checks authenticators on the live port; recordings and simulations have none to check."""
     now: float = 0.0
     lost_events: int = 0
     """Node events that found the buffer full."""
@@ -53,8 +57,16 @@ class Intake:
     def take(self, datagram: bytes, received_ns: int, source: tuple[Any, ...], provenance: Provenance) -> None:
         """Account for one datagram."""
         self.ledger.receive(provenance)
+        body, authenticator = split(datagram)
         try:
-            packet = decode(datagram)
+            packet = decode(body)
+            if (
+                self.gate is not None
+                and provenance == "live"
+                and not self.gate.admit(packet.node_id, body, authenticator)
+            ):
+                self._second_copy(NodeKey(provenance, packet.node_id))
+                return
         except PacketError as error:
             self._reject(datagram, received_ns, source, provenance, error)
             return
@@ -64,7 +76,9 @@ class Intake:
         if back is not None:
             self.announce(back)
         if isinstance(packet, CsiPacket):
-            self._frame(datagram, packet, node, received_ns)
+            self._frame(body, packet, node, received_ns)
+        elif isinstance(packet, MultiBssid):
+            self._scan(body, packet, node, received_ns)
         else:
             self._telemetry(packet, node, received_ns)
 
@@ -97,13 +111,43 @@ class Intake:
             status,
             missing,
         )
+        self._publish(frame, node, received_ns)
+
+    def _scan(self, datagram: bytes, packet: MultiBssid, node: Node, received_ns: int) -> None:
+        status, missing = node.sequence.observe(packet.sequence, hash(datagram))
+        if status == "duplicate":
+            self.ledger.settle(Outcome.DUPLICATE)
+            return
+        node.scans += 1
+        provenance, node_id = node.key
+        frame = MultiBssidFrame(
+            node_id,
+            received_ns,
+            packet.sequence,
+            provenance,
+            node.source,
+            packet.uptime_ms,
+            packet.epoch,
+            packet.native,
+            packet.slots,
+            status,
+            missing,
+        )
+        self._publish(frame, node, received_ns)
+
+    def _publish(self, frame: AnyFrame, node: Node, received_ns: int) -> None:
         self._offer(
             Record(FRAMES.name, node.record_key, self._encode(frame), received_ns // _NS_PER_MS, Outcome.PUBLISHED)
         )
 
+    def _second_copy(self, key: NodeKey) -> None:
+        """Count a datagram that was let in before; it does not count as a sign of life, as anybody can send it."""
+        node = self.nodes.nodes.get(key)
+        if node is not None:
+            node.sequence.duplicates += 1
+        self.ledger.settle(Outcome.DUPLICATE)
+
     def _telemetry(self, packet: TelemetryBody, node: Node, received_ns: int) -> None:
-        if isinstance(packet, MultiBssid):
-            node.scans += 1
         record = TelemetryRecord(
             timestamp_ns=received_ns,
             node_id=node.key.node_id,

@@ -11,11 +11,11 @@ class Outcome(StrEnum):
     """What became of a datagram; each datagram has exactly one."""
 
     PUBLISHED = "published"
-    """A CSI frame that Kafka acknowledged on csi.frames.v1."""
+    """A CSI frame or a multi-BSSID scan that Kafka acknowledged on csi.frames.v1."""
     TELEMETRY = "telemetry"
     """Another packet that Kafka acknowledged on csi.telemetry.v1; the detail is its kind."""
     DUPLICATE = "duplicate"
-    """A second copy of a CSI frame; not published."""
+    """A second copy of a frame, a scan, or any authenticated datagram; not published."""
     REJECTED = "rejected"
     """Not a valid packet; Kafka acknowledged the dead letter on csi.rejected.v1. The detail is the reason."""
     DROPPED = "dropped"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from csi_schemas.topics import EVENTS, FRAMES, REJECTED, TELEMETRY
 
+from csi_ingest.authentication import Gate, read_keys
 from csi_ingest.buffer import PendingBuffer
 from csi_ingest.intake import Intake
 from csi_ingest.ledger import Ledger
@@ -37,7 +38,7 @@ class Ingest:
         self.ledger = Ledger()
         self.nodes = NodeTable(settings.stale_after)
         buffer = PendingBuffer(settings.buffer_records, settings.buffer_bytes, settings.dead_letter_share)
-        self.intake = Intake(self.ledger, buffer, self.nodes)
+        self.intake = Intake(self.ledger, buffer, self.nodes, gate=_gate(settings))
         self.publisher = Publisher(
             settings.kafka,
             (topic.name for topic in (FRAMES, TELEMETRY, REJECTED, EVENTS)),
@@ -87,6 +88,7 @@ async def run_ingest(settings: IngestSettings) -> AsyncIterator[Ingest]:
 
     Raises:
         AddressError: an address cannot be listened on, or none is set.
+        ConfigurationError: a key cannot be read.
     """
     with contextlib.ExitStack() as sockets:
         listeners = _open_listeners(settings, sockets)
@@ -109,6 +111,17 @@ async def run_ingest(settings: IngestSettings) -> AsyncIterator[Ingest]:
             ingest.update_metrics()
             await _cancel(*ingest.tasks)
             log.info("stopped", **{name: ingest.stats()[name] for name in ("received", "published", "pending")})
+
+
+def _gate(settings: IngestSettings) -> Gate | None:
+    """Return what checks live datagrams, if any key is set."""
+    key = settings.auth_key.get_secret_value() if settings.auth_key else None
+    if key is None and settings.auth_key_file is None:
+        return None
+    keys = read_keys(key, settings.auth_key_file)
+    unguarded = sorted(node for node, of_node in keys.items() if of_node is None)
+    log.info("live datagrams must be authenticated", keys=len(keys) - len(unguarded), open_nodes=unguarded)
+    return Gate(keys)
 
 
 def _open_listeners(settings: IngestSettings, sockets: contextlib.ExitStack) -> list[Listener]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from csi_runtime.settings import RuntimeSettings
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 
@@ -32,3 +34,7 @@ class IngestSettings(RuntimeSettings):
     """A node is stale when none of its datagrams came for this many seconds."""
     shutdown_timeout: float = Field(default=5.0, ge=0)
     """Seconds to wait on shutdown for Kafka to acknowledge what is held."""
+    auth_key: SecretStr | None = None
+    """Hexadecimal key that every node must authenticate its datagrams with on the live port; unset: none must."""
+    auth_key_file: Path | None = None
+    """File of lines ``NODE KEY`` or ``NODE open``, ``*`` for every node not named; a node without a line is refused."""

@@ -76,6 +76,7 @@ def _nodes(table: NodeTable) -> dict[str, Any]:
             {
                 "provenance": [],
                 "streams": {},
+                "scans": 0,
                 **dict.fromkeys(_SEQUENCE_COUNTS, 0),
                 "last_seen_ns": 0,
                 "stale": True,
@@ -83,6 +84,7 @@ def _nodes(table: NodeTable) -> dict[str, Any]:
         )
         entry["provenance"].append(node.key.provenance)
         entry["streams"] = dict(Counter(entry["streams"]) + Counter(node.frames_by_stream()))
+        entry["scans"] += node.scans
         for name in _SEQUENCE_COUNTS:
             entry[name] += getattr(node.sequence, name)
         if node.last_seen_ns >= entry["last_seen_ns"]:
