@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from csiflow.commands.agent import PASS_ON, agent
 from csiflow.commands.bench import bench
 from csiflow.commands.capture import capture_signature
 from csiflow.commands.demo import demo
@@ -28,6 +29,7 @@ app.command()(replay)
 app.command()(synthesize)
 app.command()(nodes)
 app.command()(tail)
+app.command(context_settings=PASS_ON)(agent)
 app.command()(doctor)
 app.command()(capture_signature)
 app.add_typer(topics, name="topics")
