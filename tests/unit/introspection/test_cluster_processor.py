@@ -99,13 +99,14 @@ def test_when_everything_is_silent_the_clock_lets_nodes_leave() -> None:
 
 
 def test_a_worker_that_is_behind_does_not_take_its_delay_for_silence() -> None:
-    """While records of an hour ago are worked through, ticks of now let nobody leave; when they end, all leave."""
+    """Ticks of now let nobody leave while records of an hour ago come, with pauses; when they end, all leave."""
     cluster = Cluster()
     hour = 3_600_000
     for k in range(20):
         cluster.send(member("1", 100 * k), member("2", 100 * k + 50), delay_ms=20)
-        assert cluster.tick(hour + 100 * k) == []
-    (snapshot,) = cluster.tick(hour + 2000)
+        for pause in range(5):
+            assert cluster.tick(hour + 500 * k + 100 * pause) == []
+    (snapshot,) = cluster.tick(hour + 10_000)
     assert nodes(snapshot) == ([], ["1", "2"])
 
 
@@ -177,13 +178,13 @@ def test_a_restart_goes_on_where_it_was() -> None:
     assert again.moving
 
 
-def test_what_left_while_no_worker_ran_is_told_at_the_first_tick() -> None:
+def test_what_left_while_no_worker_ran_is_told_soon() -> None:
     """A restart after a minute of silence: nobody is taken for fresh because their records were just read."""
     cluster = Cluster()
     cluster.send(member("1"), member("2"))
     cluster.harness.reassign(replay_last=2)
-    (told,) = cluster.tick(60_000)
-    assert nodes(told) == ([], ["1", "2"])
+    told = [cluster.tick(60_000 + 100 * k) for k in range(6)]
+    assert [nodes(s) for each in told for s in each] == [([], ["1", "2"])]
 
 
 def test_a_clock_that_runs_ahead_does_not_silence_the_others() -> None:
@@ -212,8 +213,8 @@ def test_unnamed_nodes_are_forgotten_and_named_ones_are_not() -> None:
     """After forget_s of silence a node that only the star stands for is no longer listed."""
     cluster = Cluster(zones={"all": ("*", "1")}, forget_s=10)
     cluster.send(member("1"), member("2"))
-    cluster.tick(2000)
-    assert nodes(cluster.tick(2100)[-1]) == ([], ["1", "2"])
+    cluster.tick(1000)
+    assert nodes(cluster.tick(2000)[-1]) == ([], ["1", "2"])
     assert nodes(cluster.tick(10_001)[-1]) == ([], ["1"])
 
 

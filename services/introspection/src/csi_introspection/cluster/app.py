@@ -19,7 +19,7 @@ from csi_introspection.disabled import serve_disabled
 
 NAME = "cluster"
 TICK_S = 0.1
-"""A node that falls silent leaves at most two of these after its time, when everything else is silent too."""
+"""A node leaves at most this long after its time, when everything else is silent too."""
 log = structlog.get_logger(__name__)
 
 

@@ -24,14 +24,16 @@ log = structlog.get_logger(__name__)
 _decode = msgspec.json.Decoder(ZoneMember).decode
 _encode = msgspec.json.Encoder().encode
 _MS = 1_000_000
+QUIET_NS = 500 * _MS
+"""Wall time without a record after which none is on its way: well below the time after which nodes leave."""
 
 
 class ClusterProcessor:
     """State of one partition (see ``csi_streaming.Processor``).
 
-    Time is event time: the receive time of the newest frame in the partition. Only when nothing was processed between
-    two ticks does the wall clock take over, so that nodes leave also when everything is silent, and a worker that
-    catches up does not take its own delay for theirs.
+    Time is event time: the receive time of the newest frame in the partition. Only when no record has come for
+    ``QUIET_NS`` does the wall clock take over, so that nodes leave also when everything is silent, and a worker that
+    catches up, or a machine that is short of breath, does not take its own delay for theirs.
     """
 
     def __init__(self, settings: ClusterSettings, zones: Zones) -> None:
@@ -44,6 +46,8 @@ class ClusterProcessor:
         self._now_ns = 0
         self._processed = 0
         """Live records since the last tick."""
+        self._quiet_since_ns: int | None = None
+        """Wall clock of the tick since which no record came."""
         self._complained: set[str] = set()
 
     def process(self, batch: Batch) -> list[Output]:
@@ -73,12 +77,17 @@ class ClusterProcessor:
 
     def tick(self, now_ns: int) -> list[Output]:
         """Let nodes leave that are silent."""
-        if not self._processed:
+        if self._processed or self._quiet_since_ns is None or now_ns < self._quiet_since_ns:
+            self._quiet_since_ns = now_ns
+        quiet = now_ns - self._quiet_since_ns >= QUIET_NS
+        if quiet:
             self._now_ns = max(self._now_ns, now_ns)
         if self._now_ns - now_ns > self._pace.stale_after_ns:
             self._now_ns = now_ns  # the wall clock was set back
         self._processed = 0
-        snapshots = [zone.answer(self._now_ns, None) for zone in self.zones.values()]
+        # after an assignment the newest frame read again may be old: how old is known with a live record, or by now
+        due = [zone for zone in self.zones.values() if quiet or zone.has_spoken]
+        snapshots = [zone.answer(self._now_ns, None) for zone in due]
         return [_output(snapshot) for snapshot in snapshots if snapshot is not None]
 
     def _zone(self, member: ZoneMember) -> Zone | None:

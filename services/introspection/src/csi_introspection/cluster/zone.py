@@ -83,6 +83,11 @@ class Zone:
             or not is_fresh(before, now_ns, self._pace.stale_after_ns)
         )
 
+    @property
+    def has_spoken(self) -> bool:
+        """Whether a snapshot was made from this state."""
+        return self._said is not None
+
     def is_due(self, now_ns: int) -> bool:
         """Whether the last snapshot is old enough for another without news."""
         return now_ns - self._said_ns >= self._pace.interval_ns
