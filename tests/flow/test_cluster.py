@@ -83,6 +83,7 @@ async def test_nodes_of_different_partitions_and_workers_are_fused(topics: str) 
     env = {"CSIFLOW_KAFKA": topics, "CSIFLOW_INTROSPECTION_ZONES": HOUSE}
     rooms = {node: frames_of(room(400, int(node)), node=node, provenance="replay") for node in ("1", "2")}
     sent_ns: dict[str, list[int]] = {"1": [], "2": []}
+    told = [0]
 
     async def send(*nodes: str) -> None:
         """One frame of each of these nodes, received now."""
@@ -95,12 +96,17 @@ async def test_nodes_of_different_partitions_and_workers_are_fused(topics: str) 
         await produce(topics, FRAMES.name, records)
 
     async def until(members: list[str], left: list[str], *sending: str) -> ClusterSnapshot:
-        """Send until the zone says so."""
+        """Send until the zone says so, after what it said before."""
 
         async def said() -> ClusterSnapshot | None:
             if sending:
                 await send(*sending)
-            return next((s for s in await fused(topics) if who(s) == (members, left)), None)
+            snapshots = await fused(topics)
+            at = next((k for k in range(told[-1], len(snapshots)) if who(snapshots[k]) == (members, left)), None)
+            if at is None:
+                return None
+            told.append(at + 1)
+            return snapshots[at]
 
         found = await wait_for(said, 60, f"members {members}, left {left}")
         assert found is not None
