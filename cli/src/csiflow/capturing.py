@@ -153,7 +153,7 @@ def _say_stream(name: StreamName, others: Sequence[str]) -> None:
 def cut_recording(
     path: Path, begins_s: Sequence[float], schedule: Schedule, wanted: Wanted
 ) -> tuple[StreamName, list[RawTake]]:
-    """Cut takes out of a recording; each begins ``begins_s`` after its first frame.
+    """Cut takes out of a recording; each begins ``begins_s`` after its first datagram.
 
     Raises:
         csi_ingest.recordings.RecordingError: it cannot be read.
@@ -166,21 +166,20 @@ def cut_recording(
 
 
 def _cut(frames: list[CsiFrame], begin_s: float, schedule: Schedule) -> RawTake:
-    first_ns, last_ns = frames[0].timestamp_ns, frames[-1].timestamp_ns
-    length_s = (last_ns - first_ns) / 1e9
-    if begin_s + schedule.duration_s > length_s:
+    last_s, before_s = frames[-1].timestamp_ns / 1e9, begin_s - frames[0].timestamp_ns / 1e9
+    if begin_s + schedule.duration_s > last_s:
         fail(
-            f"a take from {begin_s:g} s of {schedule.duration_s:g} s does not lie in the recording, whose stream lasts "
-            f"{length_s:.2f} s; choose an earlier --from or a shorter --duration",
+            f"a take from {begin_s:g} s of {schedule.duration_s:g} s does not lie in the recording, whose stream ends "
+            f"at {last_s:.2f} s; choose an earlier --from or a shorter --duration",
             2,
         )
-    if begin_s < schedule.countdown_s:
+    if before_s < schedule.countdown_s:
         fail(
-            f"there are {begin_s:g} s before the take and {schedule.countdown_s:g} s of quiet are wanted: choose a "
-            f"later --from, or --countdown {begin_s:g}s",
+            f"there are {max(before_s, 0.0):g} s before the take and {schedule.countdown_s:g} s of quiet are wanted: "
+            f"choose a later --from, or --countdown {max(before_s, 0.0):g}s",
             2,
         )
-    begin_ns = first_ns + round(begin_s * 1e9)
+    begin_ns = round(begin_s * 1e9)  # recordings count from their first datagram, whichever stream it is of
     cut = Cut(begin_ns - round(schedule.countdown_s * 1e9), begin_ns, schedule.duration_s)
     end_ns = begin_ns + round((schedule.duration_s + AFTER_S) * 1e9)
     inside = [frame for frame in frames if cut.quiet_ns <= frame.timestamp_ns <= end_ns]

@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 from csi_introspection import reference
 from csi_introspection.library import check, file_text
+from csi_schemas.codec import encode_csi
 from csiflow.main import app
 from typer.testing import CliRunner, Result
+from unit.ingest import pcaps
 
 RATE_HZ = 30.0
 
@@ -107,6 +109,34 @@ def test_quiet_is_refused_unless_it_is_what_is_wanted(recording: Path, folder: P
     moved = capture(recording, folder / "y.sig.json", "--from", "6s", "--rest")
     assert moved.exit_code == 1
     assert "is no room at rest" in moved.output
+
+
+def test_the_stream_is_named_and_can_be_chosen(folder: Path, tmp_path: Path) -> None:
+    """A capture of two nodes: the busiest stream is taken and the other named; --node takes the other.
+
+    --from counts from the recording's first datagram, whichever node sent it.
+    """
+    door = reference.door(90)
+    path = np.concatenate([np.repeat(door[:1], 150, axis=0), door])
+    iq = reference.sample(reference.channel(path, 0.6, len(path)), np.random.default_rng(3))
+    datagrams = []
+    for number, row in enumerate(iq):
+        t_s = 1.0 + number / RATE_HZ
+        datagrams.append((t_s, encode_csi(7, row.tobytes(), sequence=number, n_subcarriers=64, frequency_mhz=2437)))
+        if number % 3 == 0:
+            other = encode_csi(9, row.tobytes(), sequence=number, n_subcarriers=64, frequency_mhz=2437)
+            datagrams.append((t_s - 0.5, other))
+    file = tmp_path / "two.pcap"
+    file.write_bytes(
+        pcaps.capture([(round(t * 1e9), pcaps.ethernet(pcaps.ipv4(pcaps.udp(d)))) for t, d in sorted(datagrams)])
+    )
+    result = capture(file, folder / "a.sig.json", "--from", "5.5s", "--json")
+    assert said(result)["node"] == "7"
+    assert "1x64@6 of node 9" in result.output
+    answer = said(capture(file, folder / "b.sig.json", "--from", "5s", "--node", "9", "--json"))
+    assert answer["node"] == "9"
+    assert answer["indistinguishable"] == []
+    assert answer["signatures"][0]["threshold"]["same_label"][0] > 0.5  # at a third of the rate
 
 
 def test_an_existing_file_is_kept_unless_forced(recording: Path, folder: Path) -> None:

@@ -100,6 +100,7 @@ def test_a_rest_has_the_default() -> None:
     """A room at rest is scored by another measure: no comparison is made up."""
     said = suggest(take("nothing", 6), [take("nothing", 7)], [], "Idle", rest=True)
     assert (said.threshold, said.measured, said.same) == (DEFAULT_THRESHOLD, False, [])
+    assert "a room at rest" in said.basis
 
 
 def test_a_motion_captured_twice_under_two_labels_is_named() -> None:

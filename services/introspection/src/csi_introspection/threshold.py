@@ -51,6 +51,8 @@ class Suggestion:
     """Scores of signatures of other labels, by id."""
     measured: bool = True
     """False: there was nothing to compare with, and the threshold is the default."""
+    rest: bool = False
+    """A room at rest, which is scored by how little leaves the quiet."""
 
     @property
     def overlap(self) -> bool:
@@ -61,6 +63,8 @@ class Suggestion:
     @property
     def basis(self) -> str:
         """What the threshold rests on, in words."""
+        if self.rest:
+            return f"{self.threshold:g} is the default: a room at rest is not scored by its likeness to other takes"
         if not self.measured:
             return (
                 f"{self.threshold:g} is the default: there is no second take of this motion to compare with; "
@@ -115,7 +119,7 @@ def suggest(take: Take, same: Sequence[Take], library: Sequence[Signature], labe
         rest: The take is a room at rest, whose score is another one: it gets the default.
     """
     if rest:
-        return Suggestion(DEFAULT_THRESHOLD, measured=False)
+        return Suggestion(DEFAULT_THRESHOLD, measured=False, rest=True)
     template = take.vectors / take.deviation
     fitting = [signature for signature in library if comparable(signature, take)]
     runs = [other.stream / take.deviation for other in same]
