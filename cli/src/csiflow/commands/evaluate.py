@@ -49,7 +49,11 @@ def evaluate(
         bool, typer.Option("--shapes", help="Instead: learn signatures from some takes, recognise the others.")
     ] = False,
     take: Annotated[
-        str, typer.Option(help="With --shapes, regular expression: what it catches names a recording's take or person.")
+        str,
+        typer.Option(
+            help="Regular expression: what it catches in a recording's path is its take or person; a signature with "
+            "the same in its id is not used on it."
+        ),
     ] = "",
     labels: Annotated[str, typer.Option(help="With --shapes: only these labels, joined by commas.")] = "",
     pieces: Annotated[
@@ -87,19 +91,17 @@ def evaluate(
             "--skip": skip,
             "--calibrate-from": calibrate_from,
         },
-        own={"--take": take, "--labels": labels, "--pieces": pieces, "--seen": seen},
+        own={"--labels": labels, "--pieces": pieces, "--seen": seen},
     )
     if plots is not None and find_spec("matplotlib") is None:
         fail("--plots needs matplotlib: run ./csiflow eval in a checkout, or install csiflow[eval]", 2)
     labelling = Labelling(label_names(quiet_labels), label_names(motion_labels))
-    groups, processes = pattern(group, "--group"), jobs or os.cpu_count() or 1
+    groups, takes, processes = pattern(group, "--group"), pattern(take, "--take"), jobs or os.cpu_count() or 1
     try:
         if shapes:
             from csiflow.commands.evaluate_shapes import evaluate_shapes, shape_options  # noqa: PLC0415
 
-            options = shape_options(
-                labelling, labels=labels, take=pattern(take, "--take"), group=groups, pieces=pieces, seen=seen
-            )
+            options = shape_options(labelling, labels=labels, take=takes, group=groups, pieces=pieces, seen=seen)
             raise typer.Exit(evaluate_shapes(recordings, options, processes, as_json_line=as_json))
         from csiflow.evaluation.outcome import Settings, read_library  # noqa: PLC0415
 
@@ -108,6 +110,7 @@ def evaluate(
             skip_s=parse_duration(skip) if skip else 0.0,
             signatures=read_library(signatures or _default_library()),
             calibrate_from=calibrate_from,
+            take=takes,
             plots=plots,
         )
         report = _run(recordings, settings, pattern(share, "--share"), groups, processes)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from csiflow.evaluation.errors import EvaluationError
+from csiflow.evaluation.takes import caught
 
 
 def expand(given: Sequence[str]) -> list[Path]:
@@ -37,7 +38,5 @@ def expand(given: Sequence[str]) -> list[Path]:
 
 def group_name(path: Path, group: re.Pattern[str] | None) -> str:
     """Return the name under which a recording's figures are pooled: its folder's, or what the pattern catches."""
-    match = group.search(path.as_posix()) if group else None
-    if match is None:
-        return path.resolve().parent.name
-    return " ".join(part for part in match.groups() if part) or match.group()
+    found = caught(path.as_posix(), group) if group else None
+    return path.resolve().parent.name if found is None else found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,6 +33,7 @@ from csiflow.evaluation.onsets import Alarms, Onsets, count_alarms, count_onsets
 from csiflow.evaluation.recognition import Recognition, count_recognition
 from csiflow.evaluation.recording import LabelledRecording, load
 from csiflow.evaluation.regimes import Regimes, count_regimes
+from csiflow.evaluation.takes import caught
 
 
 @dataclass(slots=True)
@@ -99,8 +101,17 @@ class Settings:
     signatures: tuple[Signature, ...] = ()
     calibrate_from: Path | None = None
     """Calibrates recordings that have no quiet of their own."""
+    take: re.Pattern[str] | None = None
+    """A signature in whose id it catches the same as in a recording's path is not used on that recording."""
     plots: Path | None = None
     """Folder for the time lines."""
+
+    def library_for(self, path: Path) -> tuple[Signature, ...]:
+        """Return the signatures that a recording may be judged by."""
+        own = caught(path.as_posix(), self.take) if self.take else None
+        if self.take is None or own is None:
+            return self.signatures
+        return tuple(signature for signature in self.signatures if caught(signature.id, self.take) != own)
 
 
 def read_library(folder: Path | None) -> tuple[Signature, ...]:
@@ -144,7 +155,8 @@ def judge(labelled: LabelledRecording, settings: Settings, shared: Calibration |
     if own:
         since_s = float(t[counted]) if counted < len(t) else math.inf
     windows = window_answers(labelled, calibration)
-    frames = frame_answers(labelled, settings.signatures)
+    library = settings.library_for(labelled.path)
+    frames = frame_answers(labelled, library)
     if settings.plots is not None:
         from csiflow.evaluation.plots import timeline  # noqa: PLC0415 - matplotlib takes a second to load
 
@@ -156,6 +168,7 @@ def judge(labelled: LabelledRecording, settings: Settings, shared: Calibration |
     elif labelled.scope == "clip":
         outcome.motion = Motion(why=["the label is for the whole clip, of which the action fills only a part"])
     outcome.about = _about(labelled, calibration, since_s)
+    outcome.about["signatures"] = {"used": len(library), "held_out": len(settings.signatures) - len(library)}
     return outcome
 
 

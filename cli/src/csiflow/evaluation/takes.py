@@ -15,7 +15,7 @@ from csiflow.evaluation.labels import NEITHER, QUIET, plain_label
 from csiflow.evaluation.recognition import labelled_actions
 from csiflow.evaluation.recording import LabelledRecording
 
-TAKE = re.compile(r"(?:^|[_/])((?:e|p|s|take|person|subject)-?\d+)(?=[_.])")
+TAKE = re.compile(r"(?:^|[_/])((?:e|p|s|take|person|subject)-?\d+)(?=[_.]|$)")
 """What in a recording's path names its take or person, without --take."""
 PIECES_A_TAKE = 5
 """Pieces of a recording that is cut evenly are from one take by so many."""
@@ -53,12 +53,15 @@ class LabelledTake:
     recording: str
 
 
+def caught(name: str, pattern: re.Pattern[str]) -> str | None:
+    """Return what the pattern catches in a name, ``None`` when it does not."""
+    match = pattern.search(name)
+    return None if match is None else " ".join(part for part in match.groups() if part) or match.group()
+
+
 def source_of(path: Path, pattern: re.Pattern[str] | None) -> str:
     """Return the take or person a recording is from: what the pattern catches, else the recording itself."""
-    match = (pattern or TAKE).search(path.as_posix())
-    if match is None:
-        return path.stem
-    return " ".join(part for part in match.groups() if part) or match.group()
+    return caught(path.as_posix(), pattern or TAKE) or path.stem
 
 
 def takes_of(labelled: LabelledRecording, source: str) -> list[LabelledTake]:

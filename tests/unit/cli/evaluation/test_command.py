@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from csiflow.evaluation.calibration import first_quiet, learn
 from csiflow.evaluation.labels import Labelling
 from csiflow.evaluation.outcome import Settings, judge
 from csiflow.evaluation.recording import load
-from unit.cli.evaluation.rooms import loaded, write
+from unit.cli.evaluation.rooms import loaded, signature, write
 
 pytestmark = pytest.mark.timeout(300)  # the kernels may have to be compiled
 
@@ -151,6 +152,16 @@ def test_what_cannot_calibrate_says_so(tmp_path: Path) -> None:
     lent = judge(labelled, Settings(calibrate_from=still), None).figures()
     assert lent["calibration"]["recording"] == str(still)
     assert lent["motion"]["recall"] >= 0.8
+
+
+def test_a_signature_of_the_same_take_is_held_out(tmp_path: Path) -> None:
+    """With --take a recording is never judged by a signature made from it; without, every signature is used."""
+    library = tuple(signature(name, "walking") for name in ("walk_p1", "walk_p2", "walk"))
+    path = write(tmp_path / "room_p1_1.npz", (("empty", 12), ("walking", 3)))
+    labelled = load(path, "room", Labelling())
+    held = judge(labelled, Settings(signatures=library, take=re.compile("_(p[0-9]+)")), None).figures()
+    assert held["signatures"] == {"used": 2, "held_out": 1}
+    assert judge(labelled, Settings(signatures=library), None).figures()["signatures"]["held_out"] == 0
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,7 @@ def made(label: str, source: str, frames: int = 10) -> LabelledTake:
         ("qiang/0510_fall_p3_2.npz", "p3"),
         ("x/take-7_walk.npz", "take-7"),
         ("x/p12/walk.npz", "walk"),
+        ("x/walk_p3", "p3"),
         ("x/walk.npz", "walk"),
     ],
 )
@@ -166,11 +167,11 @@ def test_people_in_folders(tmp_path: Path, jobs: int) -> None:
 
 
 def test_options_of_the_other_kind_are_refused(tmp_path: Path) -> None:
-    """--plots with --shapes and --take without it would be passed over: they are refused instead."""
+    """--plots with --shapes and --labels without it would be passed over: they are refused instead."""
     path = write(tmp_path / "a.npz", (("empty", 1),))
     for arguments, message in (
         (["--shapes", "--plots", "x"], "--plots means nothing with"),
-        (["--take", "x"], "without"),
+        (["--labels", "x"], "without"),
     ):
         command = [sys.executable, "-m", "csiflow", "eval", str(path), *arguments]
         run_ = subprocess.run(command, capture_output=True, text=True, check=False, timeout=100)
