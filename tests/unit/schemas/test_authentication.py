@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import struct
+from pathlib import Path
 
 import pytest
 from csi_schemas.codec import BssidSlot, MultiBssid, decode, encode, encode_csi
@@ -33,6 +34,14 @@ def test_the_layout_an_esp32_has_to_produce() -> None:
     assert sealer.seal(packet) == packet + head + tag
     assert sealer.counter == 10
     assert "00010203" not in repr(sealer)
+
+
+def test_the_example_in_the_documentation() -> None:
+    """What docs/agent.md tells implementers to check against."""
+    page = (Path(__file__).parents[3] / "docs" / "agent.md").read_text()
+    sealed = Sealer(KEY, 1).seal(bytes([1, 2, 3, 4])).hex()
+    assert sealed == "010203047ea011c500000000010000000000f8ee58f8d66b24001fe5"
+    assert f"`{sealed[:8]} {sealed[8:16]} {sealed[16:24]} {sealed[24:36]} {sealed[36:]}`" in page
 
 
 @given(st.binary(max_size=200), st.integers(0, MAX_SESSION), st.integers(0, MAX_COUNTER))

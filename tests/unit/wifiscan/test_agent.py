@@ -7,11 +7,13 @@ from collections.abc import Sequence
 
 import pytest
 from csi_schemas.access_points import Band, Radio
-from csi_schemas.codec import decode, encode
+from csi_schemas.codec import MultiBssid, decode, encode
 from csi_wifiscan.access_point import AccessPoint
 from csi_wifiscan.agent import Agent
 from csi_wifiscan.errors import ScanError
 from csi_wifiscan.pace import Pace
+from hypothesis import given
+from hypothesis import strategies as st
 from unit.wifiscan.scripted import Clock, Collector, ScriptedScanner, Step
 
 HOST = "00c0ffee00c0ffee"
@@ -129,3 +131,19 @@ def test_a_late_start_is_jitter_and_not_a_faster_next_scan() -> None:
     jitter = played.report()["jitter_ms"]
     assert jitter["max"] == pytest.approx(250)
     assert late.waits[0] == pytest.approx(3.25), "a scan of 3 s is followed by as long a pause"
+    planned = played.pace.shortest_s * 1.25**2
+    assert late.waits[1] == pytest.approx(planned), "what was late is taken off the next wait, so that the rate stays"
+
+
+@given(st.lists(st.lists(st.builds(ap, st.integers(0, 60), st.floats(-300, 300)), max_size=45), max_size=6))
+def test_whatever_is_heard_makes_a_packet(heard: list[list[AccessPoint]]) -> None:
+    """Any number of access points at any strength: at most 32 slots, within the codec's limits, never 32 bytes long."""
+    clock = Clock()
+    played = agent(heard, clock)
+    played.run(clock, max_scans=len(heard))
+    assert isinstance(played.sink, Collector)
+    assert len(played.sink.packets) == len(heard)
+    for packet in played.sink.packets:
+        datagram = encode(packet)
+        assert len(datagram) == 24 + 12 * len(packet.slots) <= 24 + 12 * 32
+        assert isinstance(decode(datagram), MultiBssid)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import socket
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from csi_schemas.codec import MultiBssid, decode
 from csi_wifiscan.errors import ScanError, SettingError
 from csi_wifiscan.main import main
 from csi_wifiscan.scanners import choice, linux
@@ -58,6 +61,18 @@ def test_parse_says_what_is_wrong_and_exits_2(tmp_path: Path, capsys: pytest.Cap
     assert "cannot read" in capsys.readouterr().err
 
 
+def test_the_agent_is_light() -> None:
+    """Importing all of it loads the schemas and msgspec, and nothing else that is not Python's own."""
+    code = "import sys, csi_wifiscan.main; print(*{name.partition('.')[0] for name in sys.modules})"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    plain = subprocess.run(
+        [sys.executable, "-c", "import sys; print(*sys.modules)"], capture_output=True, text=True, check=True
+    ).stdout
+    others = {name for name in loaded if name not in sys.stdlib_module_names and name not in plain.split()}
+    others -= {"typing_extensions"}  # msgspec looks for it and does without
+    assert others == {"csi_wifiscan", "csi_schemas", "msgspec"}
+
+
 @pytest.mark.usefixtures("no_wifi")
 def test_a_host_without_wifi_says_so_and_exits_2(capsys: pytest.CaptureFixture[str]) -> None:
     """Each way of the platform with its reason; ``--list`` also names the ways of other platforms."""
@@ -88,7 +103,34 @@ def test_the_best_way_that_works_is_taken(monkeypatch: pytest.MonkeyPatch) -> No
     assert "ValueError in scan" in reasons["first"]
     assert "02:aa" not in reasons["first"]
     assert choice.choose("second")[0] is None
-    assert [option.found for option in choice.options()][2] == "hears 1 access points"
+    monkeypatch.setattr(choice, "WAYS", (way("deaf", []), way("broken", ScanError("busy")), way("hears", [HOME_ROW])))
+    scanner, reasons = choice.choose()
+    assert scanner is not None
+    assert scanner.scan.__self__.steps == []  # type: ignore[attr-defined]
+    assert reasons == {"deaf": "hears 0 access points", "broken": "busy"}
+    monkeypatch.setattr(choice, "WAYS", (way("deaf", []), way("scripted", []), way("hears", [HOME_ROW])))
+    assert [option.found for option in choice.options()] == [f"hears {n} access points" for n in (0, 0, 1)]
+    monkeypatch.setattr(choice, "WAYS", (way("scripted", []), way("deaf", [])))
+    scanner, reasons = choice.choose()
+    assert scanner is not None, "access points may come"
+    assert reasons == {"deaf": "hears 0 access points"}
+
+
+def test_a_receiver_that_comes_and_goes_is_found_again() -> None:
+    """Nobody listens: said and counted; somebody listens again: sent, without a restart."""
+    packet = MultiBssid(host="00c0ffee00c0ffee", sequence=1, uptime_ms=1, slots=())
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
+        receiver.bind(("127.0.0.1", 0))
+        address = receiver.getsockname()
+    with Sender(f"127.0.0.1:{address[1]}") as sender:
+        refusals = [sender.send(packet) for _ in range(6)]
+        assert "Connection refused" in refusals
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
+            receiver.bind(address)
+            receiver.settimeout(10)
+            while sender.send(packet) is not None:
+                continue
+            assert decode(receiver.recv(100)) == packet
 
 
 def script(folder: Path, name: str, body: str) -> str:

@@ -95,6 +95,13 @@ def test_code_pages_are_undone_or_shown(encoding: str) -> None:
     assert (shown.bssid, shown.signal_pct, shown.channel) == (reading.bssid, 50, 36)
 
 
+def test_bytes_that_a_code_page_lacks_are_shown() -> None:
+    """A neighbour's odd name must not stop scans: half a Japanese character is shown as its byte."""
+    data = netsh([[HOME_ROW]]).encode("cp932").replace(b"home", b"ho\x81")
+    (row,) = parse_netsh(decode(data, "cp932"))
+    assert row.ssid == "ho\\x81"
+
+
 def test_utf_16_that_ends_inside_a_character_is_an_error() -> None:
     """Half a character is said, with its place; so is a code page that does not exist."""
     with pytest.raises(ScanError, match="cut off"):

@@ -103,6 +103,31 @@ def test_netsh_of_windows_11(csiflow_data: Path, language: str, count: int) -> N
     assert [a.channel for a in found] == [int(n) for n in re.findall(r"(?:Channel|Kanal) +: (\d+)", text)]
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "netsh/networks_win11_de.txt",
+        "netsh/networks_complex_en.txt",
+        "iw/iw-scan0.txt",
+        "nmcli/nmcli_terse.txt",
+        "airport/airport-s.txt",
+    ],
+)
+def test_a_recorded_text_that_was_cut_gives_no_wrong_row(csiflow_data: Path, name: str) -> None:
+    """Cut at any of many places: an error, or the first rows (a radio of iw's last row may be known less well)."""
+    found, text, _ = parsed(csiflow_data, name)
+    errors = 0
+    for cut in range(1, len(text), max(1, len(text) // 400)):
+        try:
+            rows = PARSERS[name.split("/", maxsplit=1)[0]](text[:cut])
+        except ParseError:
+            errors += 1
+            continue
+        identified = [(a.bssid, a.rssi_dbm, a.signal_pct, a.channel, a.band) for a in found]
+        assert [(a.bssid, a.rssi_dbm, a.signal_pct, a.channel, a.band) for a in rows] == identified[: len(rows)]
+    assert errors > 0
+
+
 def test_another_report_of_netsh_is_an_error(csiflow_data: Path) -> None:
     """``show interfaces`` is no list of networks, and is not read as one."""
     with pytest.raises(ParseError, match="expected"):

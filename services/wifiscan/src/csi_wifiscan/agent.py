@@ -73,8 +73,10 @@ class Agent:
         self._started = due = reported = self.clock()
         while not stop.is_set() and (max_scans is None or self.scans + self.failures < max_scans):
             now = self.clock()
-            self.jitter.add(now - due)
-            due = now + self._step(now, stop)
+            late = now - due
+            self.jitter.add(late)
+            interval = self._step(now, stop)
+            due += interval + (late if late > interval else 0.0)  # keeps the rate, and does not catch up in a burst
             if self.clock() - reported >= REPORT_INTERVAL_S:
                 reported = self.clock()
                 log.info("report %s", self.report())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from csi_schemas.codec import encode
 
@@ -39,17 +39,14 @@ class Sender:
         self.address = address
         self.sent = 0
         self.failed = 0
-        """Packets the network refused; ingest sees them as missing."""
+        """Packets the network refused, or after which the receiver said that nobody listens."""
         self._host, self._port = parse_address(address)
         self._sealer = sealer
-        self._target: Any = None
+        self._socket: socket.socket | None = None
 
     def __enter__(self) -> Self:
         try:
-            family, kind, protocol, _, self._target = socket.getaddrinfo(
-                self._host, self._port, type=socket.SOCK_DGRAM
-            )[0]
-            self._socket = socket.socket(family, kind, protocol)
+            self._socket = self._connected()
         except OSError as error:
             raise SettingError(f"cannot send to {self.address}: {error.strerror}") from error
         return self
@@ -57,7 +54,7 @@ class Sender:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._socket.close()
+        self._disconnect()
 
     def send(self, packet: MultiBssid) -> str | None:
         """Send one packet; returns why the network refused it, if it did."""
@@ -65,9 +62,32 @@ class Sender:
         if self._sealer is not None:
             datagram = self._sealer.seal(datagram)
         try:
-            self._socket.sendto(datagram, self._target)
-        except OSError as error:  # the network comes and goes; scanning goes on
+            if self._socket is None:
+                self._socket = self._connected()
+            self._socket.send(datagram)
+        except OSError as error:  # networks come and go with a laptop; the next packet looks for a new way
+            self._disconnect()
             self.failed += 1
             return error.strerror or type(error).__name__
         self.sent += 1
         return None
+
+    def _connected(self) -> socket.socket:
+        """Return a socket that is told when nobody listens there.
+
+        Raises:
+            OSError: the name does not resolve, or no network leads there.
+        """
+        family, kind, protocol, _, target = socket.getaddrinfo(self._host, self._port, type=socket.SOCK_DGRAM)[0]
+        found = socket.socket(family, kind, protocol)
+        try:
+            found.connect(target)
+        except OSError:
+            found.close()
+            raise
+        return found
+
+    def _disconnect(self) -> None:
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None

@@ -17,10 +17,11 @@ def decode(data: bytes, code_page: str | None = None) -> str:
     r"""Text of what a program printed.
 
     A byte order mark decides; then zero bytes on one side of every pair, which is UTF-16; then UTF-8 if it is valid
-    throughout; then ``code_page``. Without one, bytes that are not UTF-8 become ``\xNN``: shown, not guessed.
+    throughout; then ``code_page``. Bytes that it does not have, or without one those that are not UTF-8, become
+    ``\xNN``: shown, not guessed.
 
     Raises:
-        ScanError: UTF-16 that ends inside a character, an unknown code page, or bytes it does not have.
+        ScanError: UTF-16 that ends inside a character, or an unknown code page.
     """
     for mark, encoding in _MARKS:
         if data.startswith(mark):
@@ -32,7 +33,7 @@ def decode(data: bytes, code_page: str | None = None) -> str:
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError:
-        return data.decode("utf-8", errors="backslashreplace") if code_page is None else _strict(data, code_page)
+        return _lenient(data, code_page or "utf-8")
 
 
 def lines_of(text: str) -> list[str]:
@@ -43,7 +44,12 @@ def lines_of(text: str) -> list[str]:
 def _strict(data: bytes, encoding: str) -> str:
     try:
         return data.decode(encoding)
-    except LookupError:
-        raise ScanError(f"{encoding!r} is no code page that Python knows; cp437, cp850 or cp936 for example") from None
     except UnicodeDecodeError as error:
         raise ScanError(f"byte {error.start} is no {encoding} text; was the text cut off?") from None
+
+
+def _lenient(data: bytes, encoding: str) -> str:
+    try:
+        return data.decode(encoding, errors="backslashreplace")
+    except LookupError:
+        raise ScanError(f"{encoding!r} is no code page that Python knows; cp437, cp850 or cp936 for example") from None

@@ -23,6 +23,8 @@ _MAX_SSID = 32
 _PHY_TYPES = {4: Radio.A, 5: Radio.B, 6: Radio.G, 7: Radio.N, 8: Radio.AC, 10: Radio.AX, 11: Radio.BE}
 """DOT11_PHY_TYPE: ofdm, hrdsss, erp, ht, vht, he, eht."""
 _TICKS_PER_MS = 10_000
+_OLDEST_MS = 3_600_000
+"""Windows forgets access points after minutes; a driver that gives an older time gives another clock's."""
 
 
 def parse_bss_list(image: bytes, now_ticks: int) -> list[AccessPoint]:
@@ -52,7 +54,7 @@ def _entry(image: bytes, start: int, now_ticks: int) -> AccessPoint:
     band = band_of_frequency(mhz)
     _, announced = name_and_radio(image[start + offset : start + offset + size], band)
     radio = announced if announced is not Radio.UNKNOWN else _PHY_TYPES.get(phy, Radio.UNKNOWN)
-    age_ms = (now_ticks - heard) // _TICKS_PER_MS if heard else None
+    age_ms = max(0, (now_ticks - heard) // _TICKS_PER_MS)
     return AccessPoint(
         bssid.hex(":"),
         float(rssi),
@@ -61,5 +63,5 @@ def _entry(image: bytes, start: int, now_ticks: int) -> AccessPoint:
         channel_of_frequency(mhz),
         band,
         radio,
-        None if age_ms is None else max(0, age_ms),
+        age_ms if age_ms < _OLDEST_MS else None,
     )

@@ -66,7 +66,7 @@ def options() -> list[Option]:
         if not sys.platform.startswith(way.platform):
             found.append(Option(way.name, way.platform, way.what, usable=False, found=f"for {way.platform} only"))
             continue
-        scanner, said = _open(way)
+        scanner, _, said = _open(way)
         if scanner is not None:
             scanner.close()
         found.append(Option(way.name, way.platform, way.what, scanner is not None, said))
@@ -74,34 +74,46 @@ def options() -> list[Option]:
 
 
 def choose(name: str | None = None) -> tuple[Scanner | None, Mapping[str, str]]:
-    """Open the best way that works, or the named one; and why the ones tried before it do not."""
+    """Open the best way that hears something, or the named one; and why the ones tried before it were passed over.
+
+    When none hears anything, the best that works at all: access points may come.
+    """
     reasons: dict[str, str] = {}
+    silent: Scanner | None = None
     for way in WAYS:
         if name not in (None, way.name) or not sys.platform.startswith(way.platform):
             continue
-        scanner, said = _open(way)
-        if scanner is not None:
+        scanner, heard, said = _open(way)
+        if scanner is not None and heard:
+            if silent is not None:
+                silent.close()
             return scanner, reasons
         reasons[way.name] = said
-    return None, reasons
+        if silent is None:
+            silent = scanner
+        elif scanner is not None:
+            scanner.close()
+    if silent is not None:
+        reasons.pop(silent.name, None)
+    return silent, reasons
 
 
-def _open(way: _Way) -> tuple[Scanner | None, str]:
+def _open(way: _Way) -> tuple[Scanner | None, int, str]:
     """Open a scanner and try it; ``None`` and the reason when it does not work."""
     try:
         scanner = way.open()
     except UnavailableError as error:
-        return None, str(error)
+        return None, 0, str(error)
     except Exception as error:  # noqa: BLE001 - a platform's surprise is a reason too, said without quoting it
-        return None, str(anonymous(error))
+        return None, 0, str(anonymous(error))
     try:
         heard = len(scanner.scan())
     except Exception as error:  # noqa: BLE001 - as above
         scanner.close()
-        return None, str(anonymous(error))
+        return None, 0, str(anonymous(error))
     if heard == 0 and scanner.trigger_interval_s is not None:
         try:
             scanner.trigger()
         except ScanError as error:
-            return scanner, f"hears nothing yet; {error}"
-    return scanner, f"hears {heard} access points"
+            return scanner, heard, f"hears nothing; {error}"
+    return scanner, heard, f"hears {heard} access points"

@@ -161,7 +161,8 @@ def netsh_scanner() -> CommandScanner:
     if sys.platform != "win32":
         raise UnavailableError("netsh is a program of Windows")
     program = require_program("netsh")
-    code_page = f"cp{ctypes.windll.kernel32.GetOEMCP()}"
+    kernel = ctypes.windll.kernel32
+    code_page = f"cp{kernel.GetConsoleOutputCP() or kernel.GetOEMCP()}"
     return CommandScanner(
         "netsh", (program, "wlan", "show", "networks", "mode=bssid"), parse_netsh, code_page=code_page
     )
