@@ -138,7 +138,7 @@ def judge(labelled: LabelledRecording, settings: Settings, shared: Calibration |
         try:
             calibration = learn(labelled, stretch)
         except ValueError as error:
-            reason = f"cannot be calibrated: {error}"
+            reason = str(error)
     if calibration is None and settings.calibrate_from is not None:
         calibration = borrowed(settings)
     if calibration is None and not reason:

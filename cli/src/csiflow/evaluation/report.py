@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from rich.markup import escape
 from rich.table import Table
 
 from csiflow.evaluation.answers import REGIMES
@@ -126,7 +127,7 @@ def _missed(report: Report) -> Table:
         for onset in outcome.onsets.found:
             if onset.frames is None and not onset.already:
                 found = onset.figures()
-                table.add_row(name, f"{found['at_s']:.2f}", found["kind"], number(found["window_frames"]))
+                table.add_row(escape(name), f"{found['at_s']:.2f}", found["kind"], number(found["window_frames"]))
     return table
 
 
@@ -138,7 +139,7 @@ def _regimes(figures: Mapping[str, Any]) -> Table:
         table.add_column(name, justify="right")
     for found in figures.values():
         for label, shares in found["regimes"].items():
-            table.add_row(label, *(f"{100 * shares[name]:.1f}" for name in REGIMES), str(shares["frames"]))
+            table.add_row(escape(label), *(f"{100 * shares[name]:.1f}" for name in REGIMES), str(shares["frames"]))
     return table
 
 
@@ -194,7 +195,7 @@ def _fill(table: Table, sections: Sequence[Mapping[str, Any]], has: Any, cells: 
     for section in sections:
         rows = [(name, figures) for name, figures in section.items() if has(figures)]
         for name, figures in rows:
-            table.add_row(name, *cells(figures))
+            table.add_row(escape(name), *cells(figures))
         if rows:
             table.add_section()
 

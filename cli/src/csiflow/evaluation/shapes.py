@@ -10,6 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from rich.markup import escape
 from rich.table import Table
 
 from csiflow.evaluation.errors import EvaluationError
@@ -128,7 +129,7 @@ def tables(outcomes: dict[tuple[str, str], FoldOutcome]) -> list[Table]:
         low, high = figures["top1_interval"]
         words = {"one_take": "signatures of one take", "leave_one_out": "signatures of all other takes"}[scheme]
         title = (
-            f"{group}, {words}: top-1 {figures['right']}/{figures['total']} = {100 * figures['top1']:.1f} % "
+            f"{escape(group)}, {words}: top-1 {figures['right']}/{figures['total']} = {100 * figures['top1']:.1f} % "
             f"[{100 * low:.0f}, {100 * high:.0f}]"
         )
         if figures["seen"]:
@@ -136,8 +137,8 @@ def tables(outcomes: dict[tuple[str, str], FoldOutcome]) -> list[Table]:
             title += f"; after so many frames {after}"
         table = Table(title=title, title_justify="left", title_style="bold")
         for name in ("truth", *figures["answers"]):
-            table.add_column(name, justify="left" if name == "truth" else "right")
+            table.add_column(escape(name), justify="left" if name == "truth" else "right")
         for truth, row in figures["confusion"].items():
-            table.add_row(truth, *(str(count) for count in row))
+            table.add_row(escape(truth), *(str(count) for count in row))
         built.append(table)
     return built

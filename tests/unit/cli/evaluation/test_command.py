@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -12,12 +13,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
+import numpy as np
 import pytest
 from csiflow.evaluation.calibration import first_quiet, learn
 from csiflow.evaluation.labels import Labelling
 from csiflow.evaluation.outcome import Settings, judge
 from csiflow.evaluation.recording import load
-from unit.cli.evaluation.rooms import loaded, signature, write
+from csiflow.evaluation.report import Report, tables
+from rich.console import Console
+from unit.cli.evaluation.rooms import RATE_HZ, loaded, signature, write
+from unit.events.signals import channel, quantised
 
 pytestmark = pytest.mark.timeout(300)  # the kernels may have to be compiled
 
@@ -152,6 +158,46 @@ def test_what_cannot_calibrate_says_so(tmp_path: Path) -> None:
     lent = judge(labelled, Settings(calibrate_from=still), None).figures()
     assert lent["calibration"]["recording"] == str(still)
     assert lent["motion"]["recall"] >= 0.8
+
+
+@pytest.mark.parametrize("frames", [1, 2, 5, 30])
+def test_next_to_nothing(tmp_path: Path, frames: int) -> None:
+    """A recording of a few frames has no figures, and says why; it is no error."""
+    labelled = loaded(tmp_path, (("empty", frames / RATE_HZ),))
+    figures = judge(labelled, Settings(), None).figures()
+    assert_contract(figures)
+    assert figures["motion"]["f1"] is None
+    assert all("why" in figures[part] for part in ("motion", "onset", "recognition", "breathing"))
+    assert msgspec.json.encode(figures)
+
+
+@pytest.mark.parametrize("fault", ["silent", "hole", "one time", "long gap"])
+def test_recordings_of_broken_radios(tmp_path: Path, fault: str) -> None:
+    """No signal, none for a while, no clock, a silence of days: figures or null, never an exception."""
+    count = round(30 * RATE_HZ)
+    iq = quantised(channel(count, rate_hz=RATE_HZ))
+    t_ns = np.arange(count, dtype=np.int64) * 20_000_000
+    if fault in {"silent", "hole"}:
+        iq[0 if fault == "silent" else 500 : 700 if fault == "hole" else count] = 0
+    elif fault == "one time":
+        t_ns[:] = 7
+    else:
+        t_ns[900:] += 10**15
+    figures = judge(loaded(tmp_path, (("empty", 20), ("walking", 10)), iq=iq, t_ns=t_ns), Settings(), None).figures()
+    assert_contract(figures)
+    assert msgspec.json.encode(figures)
+    if fault == "silent":
+        assert "carry signal" in figures["motion"]["why"]
+
+
+def test_names_are_printed_as_they_are(tmp_path: Path) -> None:
+    """Square brackets in a file's name are no mark-up."""
+    path = write(tmp_path / "room[red]1.npz", (("empty", 12),))
+    report = Report({path.name: judge(load(path, path.name, Labelling()), Settings(), None)}, {path.name: "x"})
+    console = Console(record=True, width=120, file=io.StringIO())
+    for table in tables(report):
+        console.print(table)
+    assert "room[red]1.npz" in console.export_text()
 
 
 def test_a_signature_of_the_same_take_is_held_out(tmp_path: Path) -> None:
