@@ -10,6 +10,8 @@ from csi_ingest.buffer import PendingBuffer
 from csi_ingest.intake import Intake
 from csi_ingest.ledger import Ledger, Outcome
 from csi_ingest.nodes import NodeKey, NodeTable
+from csi_ingest.service import gate_of
+from csi_ingest.settings import IngestSettings
 from csi_runtime.errors import ConfigurationError
 from csi_schemas.codec import BssidSlot, MultiBssid, PacketError, encode, encode_csi
 from csi_schemas.codec.authentication import Sealer, split
@@ -178,6 +180,18 @@ def test_a_key_file_is_checked_by_line_and_never_quoted(tmp_path: Path, line: st
         read_keys(None, file)
     for secret in ("ab" * 32, "secretsecret", "5ec4e7"):
         assert secret not in str(error.value)
+
+
+def test_an_empty_key_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What docker compose passes on when nothing is set; a key that is set is in no representation of the settings."""
+    monkeypatch.setenv("CSIFLOW_INGEST_AUTH_KEY", "")
+    assert gate_of(IngestSettings()) is None
+    monkeypatch.setenv("CSIFLOW_INGEST_AUTH_KEY", KEY.hex())
+    settings = IngestSettings()
+    gate = gate_of(settings)
+    assert gate is not None
+    assert gate.keys == {"*": KEY}
+    assert KEY.hex() not in repr(settings) + str(settings) + repr(gate)
 
 
 def test_keys_come_from_both_settings(tmp_path: Path) -> None:

@@ -187,6 +187,25 @@ def test_a_name_that_does_not_resolve_is_said() -> None:
         pass
 
 
+def test_a_defect_is_said_without_what_it_may_quote(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An exception nobody foresaw ends the agent with its type and place; text and traceback are withheld."""
+
+    def broken(*_: object) -> None:
+        raise ValueError("02:aa:bb:cc:dd:ee at home")
+
+    monkeypatch.setattr("csi_wifiscan.main.choose", lambda _: (ScriptedScanner([]), {}))
+    monkeypatch.setattr("csi_wifiscan.agent.Registry.update", broken)
+    monkeypatch.setattr(ScriptedScanner, "scan", lambda _: [HOME_ROW])
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    assert main(["--state-file", str(tmp_path / "s"), "--to", "127.0.0.1:9", "--scans", "1"]) == 1
+    said = capsys.readouterr().err
+    assert "a defect of the agent: ValueError in broken, line" in said
+    assert "home" not in said
+    assert "02:aa" not in said
+
+
 @pytest.mark.usefixtures("no_wifi")
 @pytest.mark.parametrize(
     ("content", "said"), [("zz", "not hexadecimal"), ("00ff", "at least 16"), ("k\u00e9", "ASCII")]

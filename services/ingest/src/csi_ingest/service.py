@@ -38,7 +38,7 @@ class Ingest:
         self.ledger = Ledger()
         self.nodes = NodeTable(settings.stale_after)
         buffer = PendingBuffer(settings.buffer_records, settings.buffer_bytes, settings.dead_letter_share)
-        self.intake = Intake(self.ledger, buffer, self.nodes, gate=_gate(settings))
+        self.intake = Intake(self.ledger, buffer, self.nodes, gate=gate_of(settings))
         self.publisher = Publisher(
             settings.kafka,
             (topic.name for topic in (FRAMES, TELEMETRY, REJECTED, EVENTS)),
@@ -113,9 +113,13 @@ async def run_ingest(settings: IngestSettings) -> AsyncIterator[Ingest]:
             log.info("stopped", **{name: ingest.stats()[name] for name in ("received", "published", "pending")})
 
 
-def _gate(settings: IngestSettings) -> Gate | None:
-    """Return what checks live datagrams, if any key is set."""
-    key = settings.auth_key.get_secret_value() if settings.auth_key else None
+def gate_of(settings: IngestSettings) -> Gate | None:
+    """Return what checks live datagrams, if any key is set.
+
+    Raises:
+        ConfigurationError: a key cannot be read.
+    """
+    key = settings.auth_key.get_secret_value() if settings.auth_key else None  # an empty one is false
     if key is None and settings.auth_key_file is None:
         return None
     keys = read_keys(key, settings.auth_key_file)

@@ -35,6 +35,6 @@ class IngestSettings(RuntimeSettings):
     shutdown_timeout: float = Field(default=5.0, ge=0)
     """Seconds to wait on shutdown for Kafka to acknowledge what is held."""
     auth_key: SecretStr | None = None
-    """Hexadecimal key that every node must authenticate its datagrams with on the live port; unset: none must."""
+    """Hexadecimal key that every node must authenticate its datagrams with on the live port; empty: none must."""
     auth_key_file: Path | None = None
     """File of lines ``NODE KEY`` or ``NODE open``, ``*`` for every node not named; a node without a line is refused."""

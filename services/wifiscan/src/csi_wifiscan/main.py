@@ -20,7 +20,7 @@ from csi_wifiscan.agent import Agent
 from csi_wifiscan.errors import ScanError, SettingError
 from csi_wifiscan.pace import RELAXED, Pace
 from csi_wifiscan.parsers import PARSERS
-from csi_wifiscan.privacy import Redacted
+from csi_wifiscan.privacy import Redacted, anonymous
 from csi_wifiscan.scanners import NATIVE_INTERVAL_S, choose, options
 from csi_wifiscan.sender import Sender
 from csi_wifiscan.state import begin_session, default_path
@@ -137,6 +137,11 @@ def _run(given: argparse.Namespace) -> int:
     try:
         with _logging(verbose=given.verbose):
             return _scan(given, scanner, key)
+    except (SettingError, ScanError):
+        raise
+    except Exception as error:  # noqa: BLE001 - a traceback would quote what was scanned
+        _say(f"error: a defect of the agent: {anonymous(error)}")
+        return EXIT_FAILED
     finally:
         scanner.close()
 

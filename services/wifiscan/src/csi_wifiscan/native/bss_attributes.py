@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 BSSID, FREQUENCY, ELEMENTS, SIGNAL_MBM, SIGNAL_UNSPECIFIED, SEEN_MS_AGO, BEACON_ELEMENTS = 1, 2, 6, 7, 8, 10, 11
-LAST_SEEN_BOOTTIME, FREQUENCY_OFFSET = 15, 20
+LAST_SEEN_BOOTTIME = 15
 _HEAD = struct.Struct("=HH")
 _U32 = struct.Struct("=I")
 _I32 = struct.Struct("=i")

@@ -59,6 +59,9 @@ WAYS: tuple[_Way, ...] = (
 """In the order they are tried."""
 
 
+_NEED_RIGHTS = ("nl80211", "iw")
+
+
 def options() -> list[Option]:
     """Try every way of this platform by one scan, and name those of the others."""
     found = []
@@ -69,6 +72,8 @@ def options() -> list[Option]:
         scanner, _, said = _open(way)
         if scanner is not None:
             scanner.close()
+            if way.name in _NEED_RIGHTS and not linux.may_trigger():
+                said += "; reads what others' scans find, as asking for fresh ones needs root or CAP_NET_ADMIN"
         found.append(Option(way.name, way.platform, way.what, scanner is not None, said))
     return found
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +21,9 @@ TRIGGER_INTERVAL_S = 5.0
 _INTERFACES = Path("/sys/class/net")
 _WIRELESS = Path("/proc/net/wireless")
 _SBIN = ("/usr/sbin", "/sbin")
+_STATUS = Path("/proc/self/status")
 _NM_OFFSET = 120
+_CAP_NET_ADMIN = 12
 
 
 def wireless_interfaces() -> list[str]:
@@ -122,12 +123,7 @@ class ConnectedScanner:
         """Nothing is held."""
 
 
-def capabilities() -> str:
-    """What this process may do, for the list of options."""
-    status = Path("/proc/self/status")
+def may_trigger(status: Path = _STATUS) -> bool:
+    """Whether this process has CAP_NET_ADMIN, which asking the radio for a scan needs."""
     match = re.search(r"^CapEff:\s*([0-9a-f]+)", status.read_text(), re.MULTILINE) if status.exists() else None
-    net_admin = match is not None and bool(int(match[1], 16) >> 12 & 1)
-    if net_admin:
-        return "may ask the radio for fresh scans (CAP_NET_ADMIN)"
-    helper = f": sudo setcap cap_net_admin+ep {shutil.which('iw')}" if shutil.which("iw") else ""
-    return f"reads what others' scans find, as CAP_NET_ADMIN is missing to ask for fresh ones{helper}"
+    return match is not None and bool(int(match[1], 16) >> _CAP_NET_ADMIN & 1)

@@ -35,7 +35,7 @@ _REASONS = {
     5: "Windows wants location access for it (Settings, Privacy, Location)",
     1062: "the service WlanSvc does not run",
     1168: "the Wi-Fi interface is gone",
-    2150891522: "the Wi-Fi interface is switched off",
+    0x80342002: "the Wi-Fi interface is switched off",  # ERROR_NDIS_DOT11_POWER_STATE_INVALID
 }
 
 
