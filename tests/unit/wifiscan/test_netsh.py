@@ -110,6 +110,12 @@ def test_utf_16_that_ends_inside_a_character_is_an_error() -> None:
         decode(b"\x82", "klingon")
 
 
+def test_an_interface_may_have_any_name() -> None:
+    """A name with numbers and colons, as users give them, is not taken for the first network."""
+    for name in ("Wi-Fi 1 : home", "1 : 1", "SSID 1 : x"):
+        assert parse_netsh(netsh([[HOME_ROW]]).replace("Wi-Fi 2", name)) == [HOME_ROW]
+
+
 def test_several_interfaces_are_one_list() -> None:
     """A second interface begins anew with network 1; a shell's prompt may surround all of it."""
     both = "PS C:\\> netsh wlan show networks mode=bssid\n" + 2 * netsh([[HOME_ROW]]) + "PS C:\\>"

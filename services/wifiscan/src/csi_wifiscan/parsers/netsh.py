@@ -37,7 +37,7 @@ from csi_wifiscan.errors import ParseError
 from csi_wifiscan.text import lines_of
 
 _SEPARATOR = r"\s*[:\uff1a]\s*"
-_NETWORK = re.compile(r"(\S.*?)\s+(\d+)\s*[:\uff1a] ?(.*)")
+_NETWORK = re.compile(r"([^\s:\uff1a][^:\uff1a]*?)\s+(\d+)\s*[:\uff1a] ?(.*)")
 _BSSID = re.compile(rf"\s+(.*\S)\s+(\d+){_SEPARATOR}({MAC})\s*")
 _PROPERTY = re.compile(rf"\s+\S[^:\uff1a]*{_SEPARATOR}\S.*")
 _SIGNAL = re.compile(rf"\s+(\S.*?){_SEPARATOR}(?:(\d{{1,3}})\s?[%\uff05\u066a]|[%\uff05\u066a]\s?(\d{{1,3}}))\s*")
