@@ -48,36 +48,41 @@ def group(labelled: Labelled) -> str:
     return f"{labelled.source} {labelled.kind}" if labelled.onsets else labelled.source
 
 
-def frames_of(answers: list[Any], missed: float) -> list[float]:
-    """Answers as numbers: early ones count as answered on the first frame, misses as ``missed``."""
-    return [1.0 if a == "early" else missed if a is None else float(a) for a in answers if a != "on"]
+def frames_of(answer: int | str | None) -> float:
+    """An answer as frames from the label; an early one counts as given on the first frame, a missing one never."""
+    return 1.0 if answer == "early" else np.inf if answer is None else float(answer)
+
+
+def at_quantile(values: list[float], quantile: float, digits: int = 0) -> float | None:
+    """A quantile, of which at least that share is no greater; None where that is a miss or there is nothing."""
+    value = float(np.quantile(values, quantile, method="higher")) if values else np.inf
+    return round(value, digits) if np.isfinite(value) else None
 
 
 def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """Medians over onsets that both paths were free to answer."""
-    ours = frames_of([r["onset"] for r in rows], np.inf)
-    window = frames_of([r["window"] for r in rows], np.inf)
-    ratios = [
-        frames_of([r["window"]], np.inf)[0] / frames_of([r["onset"]], np.inf)[0]
-        for r in rows
-        if r["window"] not in {"on", None} and r["onset"] not in {"on", None}
-    ]
+    """Medians over the onsets at which a path was not in motion already.
 
-    def pick(values: list[float], quantile: float) -> float | None:
-        value = float(np.quantile(values, quantile, method="higher")) if values else np.inf
-        return value if np.isfinite(value) else None
-
+    ``ratio`` is of frames, in which the first moving frame is 1; ``ratio_of_seconds`` of the time after the label,
+    for which that frame's is 0 and is taken as one interval.
+    """
+    free = [r for r in rows if "on" not in {r["onset"], r["window"]}]
+    pairs = [(frames_of(r["onset"]), frames_of(r["window"])) for r in free]
+    ratios = [window / ours for ours, window in pairs if np.isfinite([ours, window]).all()]
+    seconds = [max(window - 1, 1) / max(ours - 1, 1) for ours, window in pairs if np.isfinite([ours, window]).all()]
+    ours = [frames_of(r["onset"]) for r in rows if r["onset"] != "on"]
+    window = [frames_of(r["window"]) for r in rows if r["window"] != "on"]
     return {
         "onsets": len(rows),
-        "median_frames": pick(ours, 0.5),
-        "p90_frames": pick(ours, 0.9),
+        "median_frames": at_quantile(ours, 0.5),
+        "p90_frames": at_quantile(ours, 0.9),
         "missed": sum(r["onset"] is None for r in rows),
         "already_on": sum(r["onset"] == "on" for r in rows),
         "early": sum(r["onset"] == "early" for r in rows),
-        "window_median_frames": pick(window, 0.5),
+        "window_median_frames": at_quantile(window, 0.5),
         "window_missed": sum(r["window"] is None for r in rows),
         "window_already_on": sum(r["window"] in {"on", "early"} for r in rows),
-        "median_ratio": round(float(np.median(ratios)), 1) if ratios else None,
+        "ratio": at_quantile(ratios, 0.5, 1),
+        "ratio_of_seconds": at_quantile(seconds, 0.5, 1),
     }
 
 
@@ -101,6 +106,8 @@ def measure(labelled: list[Labelled], rate: float, priors: dict[str, Priors], *,
             false.append({"file": one.file, "at_s": round(float(one.t_s[i]), 2), "evidence": evidence_at})
     return {
         "onsets": {name: summary(rows) for name, rows in onsets.items()},
+        "abrupt": summary([row for name, rows in onsets.items() if name.endswith("spliced") for row in rows]),
+        "gentle": summary([row for name, rows in onsets.items() if name.endswith("gentle") for row in rows]),
         "every_onset": dict(onsets),
         "false": false,
         "quiet_s": {name: round(value) for name, value in seconds.items()},
@@ -108,7 +115,10 @@ def measure(labelled: list[Labelled], rate: float, priors: dict[str, Priors], *,
 
 
 def priors_without(labelled: list[Labelled]) -> dict[str, Priors]:
-    """For every source the priors that the other sources' quiet gives: medians of medians."""
+    """For every source the priors that the other sources' quiet gives: their lower quartile.
+
+    Lower, because a quiet that is restless soon shows it, while one that is calm cannot show that it stays so.
+    """
     by_source: dict[str, list[Any]] = defaultdict(list)
     for one in labelled:
         _, evidence = one.detect(FALSE_PER_HOUR)
@@ -119,8 +129,8 @@ def priors_without(labelled: list[Labelled]) -> dict[str, Priors]:
     sources = {one.source for one in labelled}
     result: dict[str, Priors] = {}
     for source in [*sorted(sources), "all"]:
-        medians = np.median([value for name, value in own.items() if name != source], axis=0)
-        result[source] = tuple((round(float(f), 3), round(float(e), 3)) for f, e in medians)
+        quartile = np.quantile([value for name, value in own.items() if name != source], 0.25, axis=0)
+        result[source] = tuple((round(float(f), 3), round(float(e), 3)) for f, e in quartile)
         console.print(f"priors without {source}: {result[source]}")
     return result
 
@@ -147,6 +157,8 @@ def show(result: dict[str, Any]) -> None:
         console.print(f"[bold]{name}[/] {json.dumps(result['onsets'][name])}")
         for row in rows:
             console.print(f"   {row['file']:44s} {row['at_s']:8.2f} s  onset {row['onset']}  window {row['window']}")
+    for name in ("abrupt", "gentle"):
+        console.print(f"[bold]{name}[/] {json.dumps(result[name])}")
     for row in result["false"]:
         console.print(f"false onset: {row['file']:44s} {row['at_s']:8.2f} s  evidence, threshold {row['evidence']}")
 
@@ -159,7 +171,7 @@ def rates(result: dict[str, Any]) -> dict[str, Any]:
     restless_s = result["quiet_s"].get(RESTLESS, 0)
     return {
         "false_onsets": calm,
-        "quiet_s": calm_s,
+        "calm_s": calm_s,
         "false_per_quiet_hour": round(3600 * calm / max(calm_s, 1), 1),
         "restless_false_onsets": len(counted) - calm,
         "restless_s": restless_s,

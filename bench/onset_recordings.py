@@ -163,5 +163,6 @@ def quiet_tail(labelled: Labelled, evidence: Float32, warm_up: int) -> Float64 |
         return None
     peaks = np.array(blocks)
     floor = np.quantile(peaks, 1 - PEAKS, axis=0)
-    excess = np.array([(column[column > f] - f).mean() for column, f in zip(peaks.T, floor, strict=True)])
+    above = peaks > floor
+    excess = np.where(above, peaks - floor, 0.0).sum(0) / np.maximum(above.sum(0), 1)
     return np.array([[np.median(floor[k::KINDS]), np.median(excess[k::KINDS])] for k in range(KINDS)])

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from csi_introspection._compile import kernel
 from csi_introspection.arrays import Float32, Float64, Record
-from csi_introspection.onset_evidence import DISPLACED, LEAST, RING, SCALES, weigh_scale
+from csi_introspection.onset_evidence import LEAST, RING, SCALES, weigh_scale
 from csi_introspection.onset_tail import (
     BINS,
     BLOCK,
@@ -26,7 +26,6 @@ from csi_introspection.onset_tail import (
     FLOOR,
     KINDS,
     LEAST_THRESHOLD,
-    LEAST_THRESHOLDS,
     LOWEST,
     PEAK,
     PENDING,
@@ -51,6 +50,9 @@ SETTLE = 16
 """Frames from which the first noise deviations come."""
 MEMORY = 4096.0
 """Frames over which noise and level are averaged."""
+ONE_FRAME = 3.0
+"""No threshold is lower than one frame of white noise reaches, mean and so many deviations of its energy. A minimum
+over three frames may be rare far below that, but not when two of them are bad."""
 LASTING = 0.3
 """Motion lasts while evidence is above floor + this share of the way to the threshold."""
 HOLD_S, HOLD_FRAMES = 0.3, 3.0
@@ -68,6 +70,12 @@ LEAK_S = 600.0
 """While something moves the level grows e-fold in this time: a room gone noisy for good is quiet in the end."""
 _EVEN, _ROUNDING = 0.3, 1e-5
 """Least noise deviation, as a share of the mean over dimensions and of the frame's root mean square."""
+
+GROUP = 2
+"""Adjacent values averaged into one: what a moving body does to the channel is alike on neighbouring sub-carriers, what
+the receiver's noise does is not."""
+LEAST_GROUPS = 16
+"""Fewer values than ``GROUP`` are averaged where this many groups could not be made."""
 
 ORIGIN, VARIANCE, INVERSE = range(3)
 """Rows of the noise: first frame since the last gap, noise variance, 1 / deviation."""
@@ -89,22 +97,23 @@ STATE = np.dtype(
         ("noise_count", "f8"),
         ("energy", "f8"),  # sum over the running block, shortest scale
         ("false_per_hour", "f8"),
+        ("group", "i8"),  # values averaged into one
     ],
     align=True,
 )
 
 
 class OnsetArrays(NamedTuple):
-    """State of one stream's onset detector; pass the fields one by one to ``advance_onset``."""
+    """State of one stream's onset detector, G groups of values; pass the fields one by one to ``advance_onset``."""
 
     state: NDArray[np.void]
     """(1,) of ``STATE``; ``onset``, ``moving`` and ``score`` are the newest frame's answer."""
     sums: Float64
-    """(2, RING, D) see ``onset_evidence.weigh_scale``."""
+    """(2, RING, G) see ``onset_evidence.weigh_scale``."""
     recent: Float32
-    """(5, D) the newest frames, frame i in row i % 5."""
+    """(9, G) the newest frames, frame i in row i % 5, and four rows of scratch."""
     noise: Float64
-    """(3, D) see ``ORIGIN``."""
+    """(3, G) see ``ORIGIN``."""
     levels: Float64
     """(scales, 2) see ``COUNT``."""
     channels: Float64
@@ -130,17 +139,20 @@ def new_onset(
         raise ValueError(f"width {width} and {false_per_hour} false onsets an hour: both must be positive")
     state = np.zeros(1, STATE)
     state["false_per_hour"] = false_per_hour
+    state["group"] = group = max(1, min(GROUP, width // LEAST_GROUPS))
+    groups = width // group
     channels = np.full((CHANNELS, PENDING + DELAY), LOWEST - 1.0)
     channels[:, THRESHOLD] = np.inf
+    least = log(1.0 + ONE_FRAME * sqrt(2.0 / groups))
     for c in range(CHANNELS):
         channels[c, PRIOR_FLOOR], channels[c, PRIOR_EXCESS] = priors[c % KINDS]
-        channels[c, LEAST_THRESHOLD] = LEAST_THRESHOLDS[c % KINDS]
-    noise = np.zeros((3, width))
+        channels[c, LEAST_THRESHOLD] = least
+    noise = np.zeros((3, groups))
     noise[INVERSE] = 1.0
     return OnsetArrays(
         state,
-        np.zeros((2, RING, width)),
-        np.zeros((5, width), np.float32),
+        np.zeros((2, RING, groups)),
+        np.zeros((9, groups), np.float32),
         noise,
         np.zeros((len(SCALES), 2)),
         channels,
@@ -163,8 +175,20 @@ def keep_time(state: Record, channels: Float64, dt_s: float) -> None:
 
 
 @kernel
-def keep_frame(state: Record, sums: Float64, recent: Float32, noise: Float64, values: Float32) -> float:
-    """Add a frame to the sums; returns its squared distance from the frame before it, 0 for the first."""
+def average_groups(values: Float32, group: int, out: Float32) -> None:
+    """Average runs of ``group`` values; the last run takes what is left over."""
+    for g in range(out.size):
+        begin = g * group
+        end = begin + group if g + 1 < out.size else values.size
+        total = np.float32(0.0)
+        for d in range(begin, end):
+            total += values[d]
+        out[g] = total / np.float32(end - begin)
+
+
+@kernel
+def keep_frame(state: Record, sums: Float64, recent: Float32, noise: Float64) -> float:
+    """Add the frame in the newest row to the sums; returns its squared distance from the one before, 0 at first."""
     n = state.frames
     before, after = n % RING, (n + 1) % RING
     newest, l1, l2 = recent[n % 5], recent[(n + 4) % 5], recent[(n + 3) % 5]
@@ -172,23 +196,21 @@ def keep_frame(state: Record, sums: Float64, recent: Float32, noise: Float64, va
     origin = noise[ORIGIN]
     step = 0.0
     if n == 0:
-        for d in range(values.size):
-            origin[d] = values[d]
+        for d in range(newest.size):
+            origin[d] = newest[d]
             sums[0, before, d] = 0.0
             sums[1, before, d] = 0.0
     elif n < 4:
-        for d in range(values.size):
-            change = values[d] - l1[d]
+        for d in range(newest.size):
+            change = newest[d] - l1[d]
             step += change * change
-    for d in range(values.size):
-        newest[d] = values[d]
     if n < 4:
-        for d in range(values.size):
-            sums[0, after, d] = sums[0, before, d] + (values[d] - origin[d])
-            sums[1, after, d] = sums[1, before, d] + (values[d] - origin[d])
+        for d in range(newest.size):
+            sums[0, after, d] = sums[0, before, d] + (newest[d] - origin[d])
+            sums[1, after, d] = sums[1, before, d] + (newest[d] - origin[d])
     else:
-        for d in range(values.size):
-            v, w, x, y = values[d], l1[d], l2[d], l3[d]
+        for d in range(newest.size):
+            v, w, x, y = newest[d], l1[d], l2[d], l3[d]
             change = v - w
             step += change * change
             low = max(min(v, w), min(x, y))  # the 2nd and 3rd of four lie between these; the fifth decides
@@ -264,33 +286,34 @@ def close_block(state: Record, levels: Float64, channels: Float64, tails: Float6
 
 @kernel
 def weigh_frame(
-    state: Record, sums: Float64, noise: Float64, levels: Float64, channels: Float64, energies: Float64
+    state: Record, sums: Float64, blocks: Float32, noise: Float64, levels: Float64, channels: Float64, energies: Float64
 ) -> None:
     """Compute the evidence of every channel; scales that need more frames have none."""
+    state.score = log(LEAST)
     for j in range(len(SCALES)):
         energies[j] = -1.0
         evidence = channels[KINDS * j : KINDS * (j + 1), EVIDENCE]
         if state.frames >= 4 * SCALES[j]:
-            energies[j] = weigh_scale(sums, noise[INVERSE], state.frames, SCALES[j], levels[j, LEVEL], evidence)
+            energies[j], strength = weigh_scale(
+                sums, blocks, noise[INVERSE], state.frames, SCALES[j], levels[j, LEVEL], evidence
+            )
+            state.score = max(state.score, strength)
         else:
             evidence[:] = LOWEST - 1.0
 
 
 @kernel
-def compare(state: Record, channels: Float64) -> tuple[bool, bool, bool]:
+def compare(channels: Float64) -> tuple[bool, bool, bool]:
     """Hold every channel's evidence against its threshold.
 
     Returns:
         Some evidence makes an onset; some is enough for motion to last; some is more than quiet frames mostly have.
     """
     above, lasting, suspect = False, False, False
-    state.score = log(LEAST)
     for c in range(CHANNELS):
         channel = channels[c]
         evidence = channel[EVIDENCE]
         channel[PEAK] = max(channel[PEAK], evidence)
-        if c % KINDS == DISPLACED:
-            state.score = max(state.score, evidence)
         if evidence > channel[FLOOR]:
             suspect = True
             above = above or evidence > channel[THRESHOLD]
@@ -301,7 +324,7 @@ def compare(state: Record, channels: Float64) -> tuple[bool, bool, bool]:
 @kernel
 def judge(state: Record, channels: Float64, dt_s: float) -> bool:
     """Turn the channels into ``onset``, ``moving`` and ``score``; returns whether the frame may be learnt from."""
-    above, lasting, suspect = compare(state, channels)
+    above, lasting, suspect = compare(channels)
     if state.seen <= WARM_UP:
         return True
     if above:
@@ -334,9 +357,9 @@ def advance_onset(
 
     Args:
         state_array: (1,), see ``OnsetArrays``; so are the next six.
-        sums: (2, RING, D).
-        recent: (5, D).
-        noise: (3, D).
+        sums: (2, RING, G).
+        recent: (9, G).
+        noise: (3, G).
         levels: (scales, 2).
         channels: (CHANNELS, PENDING + DELAY).
         tails: (CHANNELS, BINS).
@@ -349,10 +372,11 @@ def advance_onset(
         if not np.isfinite(values[d]):
             return
     keep_time(state, channels, dt_s)
-    step = keep_frame(state, sums, recent, noise, values)
+    newest = state.frames % 5
+    average_groups(values, state.group, recent[newest])
+    step = keep_frame(state, sums, recent, noise)
     energies = np.empty(len(SCALES))
-    weigh_frame(state, sums, noise, levels, channels, energies)
-    newest = (state.frames - 1) % 5
+    weigh_frame(state, sums, recent[5:], noise, levels, channels, energies)
     if judge(state, channels, dt_s):
         if state.seen > SETTLE:
             learn_levels(levels, energies)

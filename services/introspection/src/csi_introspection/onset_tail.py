@@ -24,18 +24,17 @@ PEAKS = 0.2
 """Share of the blocks that makes up the tail."""
 KINDS = 3
 """Kinds of evidence: channel c is of kind c % KINDS, see ``onset_evidence``."""
-PRIORS = ((-1.1, 0.45), (0.07, 0.27), (-0.25, 0.12))
-"""Per kind: floor, and mean excess over it, of a quiet of which nothing is known: medians over the quiet recordings of
-six sources. ``csiflow bench onset`` prints what leaving each source out gives. See docs/onset.md."""
-LEAST_THRESHOLDS = (0.0, 0.4, 0.4)
-"""Per kind. A minimum over three frames that is rare in noise is not when two of them are bad: the third must be more
-than one frame of quiet."""
+PRIORS = ((-0.63, 0.43), (-1.35, 0.37), (-2.62, 0.33))
+"""Per kind: floor, and mean excess over it, of a quiet of which nothing is known: lower quartiles over the quiet of
+seven sources. ``csiflow bench onset`` prints what leaving each source out gives. See docs/onset.md."""
 PRIOR_BLOCKS = 10.0
 """Weight of the prior floor and excess, in blocks and in peaks."""
 SHAPE_PEAKS = 50.0
 """Peaks at which the shape is believed by half; with none it is 0, an exponential tail."""
-LEAST_SHAPE, GREATEST_SHAPE = -0.1, 0.2
+LEAST_SHAPE, GREATEST_SHAPE = -0.1, 0.1
 """Bounds of the shape."""
+HIGHEST = 4.6
+"""No threshold is higher, before the allowance for few samples: a hundredfold energy is an onset in any quiet."""
 CAPACITY = 4096.0
 """Blocks a histogram holds before all its counts are halved."""
 
@@ -108,4 +107,4 @@ def fit_threshold(channel: Float64, tail: Float64, exceedance: float, samples: f
     rarer = max(PEAKS / exceedance, 2.0)
     height = scale * log(rarer) if abs(shape) < 1e-3 else scale / shape * (rarer**shape - 1.0)
     channel[FLOOR] = floor
-    channel[THRESHOLD] = max(floor + height, channel[LEAST_THRESHOLD]) + 1.0 / sqrt(max(samples, 1.0))
+    channel[THRESHOLD] = min(max(floor + height, channel[LEAST_THRESHOLD]), HIGHEST) + 1.0 / sqrt(max(samples, 1.0))
