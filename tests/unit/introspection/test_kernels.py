@@ -60,7 +60,7 @@ def test_logarithms_of_many_are_exact_to_a_hundred_thousandth() -> None:
     assert np.abs(out - np.log(values.astype(np.float64))).max() < 1e-5
 
 
-def describe(x: Float64) -> tuple[float, float, float]:
+def describe(x: Float64) -> tuple[float, float, float, float, float]:
     """Describe with fresh work space."""
     return segments.describe(x, np.zeros((3, x.size + 1)), np.zeros(2 * x.size, np.float32))
 
@@ -77,8 +77,8 @@ def test_the_best_split_is_the_best_of_all(seed: int, start: int, length: int) -
     price, at = segments.best_split(sums, start, stop, np.zeros(256, np.float32))
 
     def priced(s: int) -> float:
-        left = (s - start) * log(naive.line_variance(x[start:s], 1.0))
-        return left + (stop - s) * log(naive.line_variance(x[s:stop], 1.0))
+        left = (s - start) * log(max(naive.line_variance(x[start:s], 1.0), 1.0))
+        return left + (stop - s) * log(max(naive.line_variance(x[s:stop], 1.0), 1.0))
 
     assert price == pytest.approx(priced(at), abs=1e-2)
     assert price <= min(priced(s) for s in range(start + 4, stop - 3)) + 1e-2
@@ -106,7 +106,7 @@ def test_a_step_is_split_where_it_is(at: int, seed: int) -> None:
     segments.prefix_sums(x, sums)
     _, found = segments.best_split(sums, 0, 128, np.zeros(256, np.float32))
     assert abs(found - at) <= 1
-    constant, pieces, calm = describe(x)
+    _, constant, pieces, _, calm = describe(x)
     assert constant - pieces > 100
     assert calm > 0.9
 
@@ -114,8 +114,36 @@ def test_a_step_is_split_where_it_is(at: int, seed: int) -> None:
 def test_noise_is_no_better_in_pieces() -> None:
     """For noise at the floor the constant is the best description."""
     for seed in range(50):
-        constant, pieces, _ = describe(np.random.default_rng(seed).normal(size=128))
+        _, constant, pieces, _, _ = describe(np.random.default_rng(seed).normal(size=128))
         assert constant - pieces < 14
+
+
+def test_frames_below_the_floor_are_no_structure() -> None:
+    """A tail whose noise is calmer than the floor, here more than there, is a constant."""
+    rng = np.random.default_rng(2)
+    x = rng.normal(size=128) * np.where(np.arange(128) < 60, 0.1, 0.7)
+    _, constant, pieces, _, _ = describe(x)
+    assert constant - pieces < 0
+
+
+def test_lone_frames_are_left_out_and_whatever_lasts_is_not() -> None:
+    """One frame far off goes; two frames, an edge and a fast oscillation of any size stay as they are."""
+    rng = np.random.default_rng(3)
+    noise = rng.normal(size=128)
+    out = np.zeros(128)
+    spike = noise.copy()
+    spike[[20, 70]] += [50.0, -30.0]
+    assert segments.without_spikes(spike, out) == 2
+    assert np.abs(out).max() < 5
+    np.testing.assert_array_equal(np.delete(out, [20, 70]), np.delete(noise, [20, 70]))
+    for lasting in (
+        noise + 50.0 * ((np.arange(128) == 40) | (np.arange(128) == 41)),
+        noise + 50.0 * (np.arange(128) > 64),
+        noise + 50.0 * np.cos(np.pi / 2 * np.arange(128)),
+        noise + 50.0 * np.cos(np.pi * np.arange(128)),
+    ):
+        segments.without_spikes(lasting, out)
+        np.testing.assert_array_equal(out, lasting)
 
 
 def test_a_short_window_of_activity_is_found() -> None:
@@ -123,7 +151,7 @@ def test_a_short_window_of_activity_is_found() -> None:
     rng = np.random.default_rng(1)
     x = rng.normal(size=128)
     x[50:60] += 30 * rng.normal(size=10)
-    constant, pieces, calm = describe(x)
+    _, constant, pieces, _, calm = describe(x)
     assert constant - pieces > 50
     assert calm > 0.85
 

@@ -16,6 +16,7 @@ BENCHES = {
     "flow": "flow.py",
     "introspection": "introspection.py",
     "onset": "onset.py",
+    "regimes": "regimes.py",
     "fanout": "fanout.py",
     "streaming": "streaming_forward.py",
 }

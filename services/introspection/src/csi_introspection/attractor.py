@@ -55,6 +55,7 @@ STATE = np.dtype(
         ("invariants", "f8", (4,)),  # exponent, its confidence, dimension, its confidence
         ("ring", "f8", (2 * TAIL,)),  # every sample twice, TAIL apart: the newest TAIL are contiguous
         ("tail", "f8", (TAIL,)),  # about its mean, in deviations of the floor
+        ("steady", "f8", (TAIL,)),  # that without lone frames far off
         ("sums", "f8", (3, TAIL + 1)),
         ("prices", "f4", (2 * TAIL,)),
         ("columns", "f8", (nonlinearity.TERMS + 1, TAIL)),
@@ -169,8 +170,9 @@ def choose_delay(state: Record, variance: float) -> None:
 def describe_tail(state: Record) -> int:
     """Classify the tail as it stands by its own evidence, without memory; see ``regime``."""
     variance = take_tail(state)
-    constant, pieces, calm = segments.describe(state.tail, state.sums, state.prices)
-    if regime.is_idle(variance, constant, pieces):
+    segments.without_spikes(state.tail, state.steady)
+    steady, constant, pieces, told, calm = segments.describe(state.steady, state.sums, state.prices)
+    if regime.is_idle(steady, constant, pieces):
         if state.candidate != regime.IDLE:
             rest(state)
         return regime.IDLE
@@ -192,7 +194,16 @@ def describe_tail(state: Record) -> int:
     elif state.age > OLDEST:
         withhold(state)
     state.task = (task + 1) % TASKS
-    return regime.classify(constant, pieces, calm, state.tones_bic, state.tones_left, state.cubic_bic, state.cubic_gain)
+    return regime.classify(
+        constant,
+        pieces,
+        told,
+        calm,
+        state.tones_bic,
+        state.tones_left,
+        state.cubic_bic,
+        state.cubic_gain,
+    )
 
 
 @kernel

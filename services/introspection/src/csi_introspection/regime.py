@@ -23,7 +23,7 @@ HOLD = np.array([8, 4, 2, 6, 8])
 
 LOUD = 2.0
 """A tail rests when its variance is below this many floors."""
-CLEAR = 14.0
+CLEAR = 10.0
 """Nats by which a description must beat the constant."""
 TIE = 6.0
 """Nats by which pieces must beat the other descriptions to be a transient."""
@@ -44,13 +44,20 @@ def is_idle(variance: float, constant: float, pieces: float) -> bool:
 
 @kernel
 def classify(
-    constant: float, pieces: float, calm: float, tones: float, tones_left: float, cubic: float, gain: float
+    constant: float,
+    pieces: float,
+    told: float,
+    calm: float,
+    tones: float,
+    tones_left: float,
+    cubic: float,
+    gain: float,
 ) -> int:
-    """Return the regime of a loud tail from the price of each description."""
+    """Return the regime of a loud tail from the price of each description; ``told`` is the pieces' among others'."""
     if (
         constant - pieces > CLEAR
-        and pieces < tones - TIE
-        and (calm > MOSTLY_CALM or (calm > PARTLY_CALM and pieces < cubic - TIE))
+        and told < tones - TIE
+        and (calm > MOSTLY_CALM or (calm > PARTLY_CALM and told < cubic - TIE))
     ):
         return TRANSIENT
     if tones_left < TONAL and constant - tones > CLEAR:

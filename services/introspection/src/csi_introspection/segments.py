@@ -1,8 +1,9 @@
 """Is the tail better told as a few straight pieces, or as one window of activity in a rest?
 
 Every description is priced by its Bayesian information criterion (BIC): samples x log variance plus log n per
-parameter, in nats, constants dropped. The tail is in deviations of the noise floor; variances are shrunk towards the
-floor by two pseudo-samples, so that a piece of a few samples cannot be infinitely good.
+parameter, in nats, constants dropped. The tail is in deviations of the noise floor. Variances are shrunk towards the
+floor by two pseudo-samples, and what is below the floor counts as the floor: noise that is calmer here than there is no
+structure, and a room's noise is often calmer than when its floor was learnt.
 """
 
 from __future__ import annotations
@@ -18,6 +19,11 @@ SHORTEST = 4
 """Samples in the shortest piece."""
 AT_FLOOR = 2.2
 """A piece rests when its variance is below this many floors."""
+SPIKE = 8.0
+"""Deviations of the floor by which a lone frame is beyond those around it."""
+AGREED = 5.0
+"""Deviations of the floor within which the four frames around it lie."""
+MOST_SPIKES = 6
 LOG_AT_FLOOR = np.float32(log(AT_FLOOR))
 LONGEST = 128
 """Samples of the longest tail."""
@@ -46,6 +52,43 @@ def _log_polynomial() -> Float32:
 
 
 C0, C1, C2, C3, C4, C5, C6 = _log_polynomial()
+
+
+@kernel
+def is_alone(value: float, a: float, b: float, c: float, d: float) -> bool:
+    """Far off from four others that agree within the noise."""
+    least = min(a, b, c, d)
+    most = max(a, b, c, d)
+    return bool((most - least < AGREED) & (max(value - most, least - value) > SPIKE))
+
+
+@kernel
+def without_spikes(x: Float64, out: Float64) -> int:
+    """Copy a tail in deviations of the floor, without frames that stand alone; returns how many those are.
+
+    One frame far off, between two before and two after that agree within the noise, is a fault of the receiver:
+    whatever moves lasts for more than a frame. At the ends those on one side must do. More than ``MOST_SPIKES`` of
+    them are the signal, a fast oscillation, and stay.
+    """
+    n = x.size
+    earlier, before, now, after, later = x[: n - 4], x[1 : n - 3], x[2 : n - 2], x[3 : n - 1], x[4:]
+    between = out[2 : n - 2]
+    count = 0
+    for t in range(n - 4):
+        alone = is_alone(now[t], earlier[t], before[t], after[t], later[t])
+        between[t] = 0.5 * (before[t] + after[t]) if alone else now[t]
+        count += 1 if alone else 0
+    out[n - 1] = x[n - 1]  # nothing shows yet that it stands alone
+    for t in range(2):
+        alone = is_alone(x[t], x[t + 1], x[t + 2], x[t + 3], x[t + 4])
+        out[t] = x[t + 1] if alone else x[t]
+        count += 1 if alone else 0
+    alone = is_alone(x[n - 2], x[n - 4], x[n - 3], x[n - 1], x[n - 1])
+    out[n - 2] = x[n - 3] if alone else x[n - 2]
+    count += 1 if alone else 0
+    if count > MOST_SPIKES:
+        out[:] = x
+    return count
 
 
 @kernel
@@ -105,14 +148,14 @@ def best_split(sums: Float64, start: int, stop: int, prices: Float32) -> tuple[f
         level = y[k] - y0
         slope = m[k] - m0 - 0.5 * (start + first + k - 1) * level
         left = e[k] - e0 - level * level * size[k] - slope * slope * share[k]
-        left_prices[k] = np.float32((max(left, 0.0) + 2.0) * size[k])
+        left_prices[k] = np.float32(max((max(left, 0.0) + 2.0) * size[k], 1.0))
     back = LONGEST - (stop - first)
     size, share = PER_SAMPLE_BACK[back:], PER_SLOPE_BACK[back:]
     for k in range(count):
         level = y1 - y[k]
         slope = m1 - m[k] - 0.5 * (stop + first + k - 1) * level
         right = e1 - e[k] - level * level * size[k] - slope * slope * share[k]
-        right_prices[k] = np.float32((max(right, 0.0) + 2.0) * size[k])
+        right_prices[k] = np.float32(max((max(right, 0.0) + 2.0) * size[k], 1.0))
     log_into(prices[: 2 * count])
     best = np.int32(2**31 - 1)
     for k in range(count):
@@ -133,24 +176,39 @@ def resting_samples(sums: Float64, start: int, stop: int) -> int:
 
 
 @kernel
-def price_lines(sums: Float64, n: int, nats: float, prices: Float32) -> tuple[float, float]:
-    """Return the BIC of the best one, two or three lines over the tail, and the share of it that rests."""
+def price_line(sums: Float64, start: int, stop: int) -> float:
+    """Price in nats of one line over ``[start, stop)``."""
+    return (stop - start) * log(max(line_variance(sums, start, stop), 1.0))
+
+
+@kernel
+def tell_line(sums: Float64, start: int, stop: int) -> float:
+    """As ``price_line``, below the floor too; 0 for no samples."""
+    return (stop - start) * log(line_variance(sums, start, stop)) if stop > start else 0.0
+
+
+@kernel
+def price_lines(sums: Float64, n: int, nats: float, prices: Float32) -> tuple[float, float, float]:
+    """Price the best one, two or three lines over the tail; returns as ``describe`` from the BIC on."""
     first, second = n, n
-    bic = n * log(line_variance(sums, 0, n)) + nats
+    parameters = nats
+    bic = price_line(sums, 0, n) + nats
     two, middle = best_split(sums, 0, n, prices)
     if two + 5 * nats < bic:
         bic = two + 5 * nats
+        parameters = 5 * nats
         first = middle
     gain_left, gain_right, left, right = 0.0, 0.0, middle, n
     if middle >= 2 * SHORTEST:
         cost, left = best_split(sums, 0, middle, prices)
-        gain_left = middle * log(line_variance(sums, 0, middle)) - cost
+        gain_left = price_line(sums, 0, middle) - cost
     if n - middle >= 2 * SHORTEST:
         cost, right = best_split(sums, middle, n, prices)
-        gain_right = (n - middle) * log(line_variance(sums, middle, n)) - cost
+        gain_right = price_line(sums, middle, n) - cost
     three = two - max(gain_left, gain_right) + 9 * nats
     if three < bic:
         bic = three
+        parameters = 9 * nats
         if gain_left > gain_right:
             first, second = left, middle
         else:
@@ -158,7 +216,8 @@ def price_lines(sums: Float64, n: int, nats: float, prices: Float32) -> tuple[fl
     calm = resting_samples(sums, 0, first)
     calm += resting_samples(sums, first, second)
     calm += resting_samples(sums, second, n)
-    return bic, calm / n
+    told = tell_line(sums, 0, first) + tell_line(sums, first, second) + tell_line(sums, second, n) + parameters
+    return bic, told, calm / n
 
 
 @kernel
@@ -176,7 +235,7 @@ def loudest_window(sums: Float64, n: int, width: int, energies: Float32) -> int:
 
 
 @kernel
-def price_windows(sums: Float64, n: int, nats: float, prices: Float32) -> tuple[float, float]:
+def price_windows(sums: Float64, n: int, nats: float, prices: Float32) -> tuple[float, float, float]:
     """Price one window of 4, 8, 16 ... n / 4 samples with a level and variance of its own, and the rest's.
 
     Args:
@@ -186,7 +245,7 @@ def price_windows(sums: Float64, n: int, nats: float, prices: Float32) -> tuple[
         prices: (2 n) work space.
 
     Returns:
-        BIC of the best; share of the tail that rests at the floor in it.
+        As ``describe`` from the BIC on.
     """
     work, variances = prices[:n], prices[n:]
     count = 0
@@ -203,19 +262,21 @@ def price_windows(sums: Float64, n: int, nats: float, prices: Float32) -> tuple[
         count += 2
         width *= 2
     log_into(variances[:count])
-    best, calm = 1e300, 0.0
+    best, told, calm = 1e300, 1e300, 0.0
     width = SHORTEST
     for k in range(0, count, 2):
-        bic = (n - width) * variances[k] + width * variances[k + 1] + 5 * nats
+        outside, inside = variances[k], variances[k + 1]
+        bic = (n - width) * max(outside, np.float32(0.0)) + width * max(inside, np.float32(0.0)) + 5 * nats
         if bic < best:
             best = bic
+            told = (n - width) * outside + width * inside + 5 * nats
             calm = (n - width) / n if variances[k] < LOG_AT_FLOOR else 0.0
         width *= 2
-    return best, calm
+    return best, told, calm
 
 
 @kernel
-def describe(x: Float64, sums: Float64, prices: Float32) -> tuple[float, float, float]:
+def describe(x: Float64, sums: Float64, prices: Float32) -> tuple[float, float, float, float, float]:
     """Price a tail as a constant and as pieces.
 
     Args:
@@ -224,15 +285,16 @@ def describe(x: Float64, sums: Float64, prices: Float32) -> tuple[float, float, 
         prices: (2 n) work space.
 
     Returns:
-        BIC of a constant; BIC of the best pieces or window; share of the tail that rests at the floor in the latter.
+        Variance; BIC of a constant; BIC of the best pieces or window; the same with what is below the floor told
+        too, to be compared with other descriptions; share of the tail that rests at the floor in it.
     """
     n = x.size
     nats = log(n)
     prefix_sums(x, sums)
     spread = max(sums[2, n] - sums[0, n] * sums[0, n] / n, 0.0)
-    constant = n * log((spread + 2.0) / (n + 1.0))
-    pieces, calm = price_lines(sums, n, nats, prices)
-    bic, resting = price_windows(sums, n, nats, prices)
+    constant = n * log(max((spread + 2.0) / (n + 1.0), 1.0))
+    pieces, told, calm = price_lines(sums, n, nats, prices)
+    bic, window, resting = price_windows(sums, n, nats, prices)
     if bic < pieces:
-        return constant, bic, resting
-    return constant, pieces, calm
+        return spread / n, constant, bic, window, resting
+    return spread / n, constant, pieces, told, calm
