@@ -17,6 +17,8 @@ class DtwParameters(msgspec.Struct, forbid_unknown_fields=True):
     window: int = 8
     """Sakoe-Chiba band, frames to either side of the diagonal."""
     step_pattern: Literal["symmetric2"] = "symmetric2"
+    gains: list[float] = msgspec.field(default_factory=lambda: [1.0])
+    """Sizes at which the motion is tried, 1 as captured; each costs another pass of the warping."""
 
 
 class Signature(msgspec.Struct, omit_defaults=False):

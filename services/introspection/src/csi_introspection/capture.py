@@ -125,9 +125,10 @@ def displaced_rows(kind: FeatureKind, clip: Clip, begin_ns: int) -> tuple[Float6
             f"no antenna of this stream has {FEWEST_LIVE} live sub-carriers: its frames are empty; name another stream"
         )
     rows = np.zeros((len(clip.amplitude), layout.width), np.float32)
+    values = np.zeros(layout.live.size, np.float32)
     heard = np.array(
         [
-            bins_of_amplitude(amplitude, layout.live, layout.edges, layout.bins, row)
+            bins_of_amplitude(amplitude, layout.live, layout.edges, layout.bins, values, row)
             for amplitude, row in zip(clip.amplitude, rows, strict=True)
         ]
     )

@@ -23,12 +23,11 @@ from csi_introspection.arrays import Float32, Float64
 
 STEP_WEIGHT = np.float32(1.0)
 UNREACHED = np.float32(1e30)
-FEWEST_FRAMES = 2
-"""Frames a match needs before it counts."""
-LENGTH, BAND, REST, FEWEST_ROWS = range(4)
-"""Columns of a signature's integers: rows, band, 1 if it is a room at rest, rows a match needs before it counts."""
-SCORE, PROGRESS, EVIDENCE, FRAMES = range(4)
-"""Columns of a signature's match."""
+FEWEST_FRAMES = FEWEST_ROWS = 2
+"""Frames, and rows, a match needs before it counts."""
+SCORE, PROGRESS, EVIDENCE, FRAMES, HEAD_SCORE, HEAD_EVIDENCE, WHOLE_SCORE, WHOLE_EVIDENCE = range(8)
+"""Columns of a signature's match: of the prefix with the most evidence, of the best prefix within the head, and of the
+whole."""
 _ZERO = np.float32(0.0)
 _TWO = np.float32(2.0)
 
@@ -150,6 +149,16 @@ def frames_of_best(
 
 
 @kernel
+def best_row(evidence: Float32, first: int, stop: int) -> int:
+    """Return the row with the most evidence of ``first`` to ``stop``, which is not included."""
+    best = first
+    for j in range(first + 1, stop):
+        if evidence[j] > evidence[best]:
+            best = j
+    return best
+
+
+@kernel
 def match_motion(
     cells: Float32,
     energy: Float32,
@@ -157,23 +166,29 @@ def match_motion(
     band: int,
     gains: Float32,
     evidence: Float32,
-    first: int,
+    head: int,
     out: Float64,
 ) -> None:
-    """Write the match of the prefix with the most evidence to ``out``; nothing counts below ``first`` rows."""
-    best = first - 1
-    for j in range(first, evidence.size):
-        if evidence[j] > evidence[best]:
-            best = j
+    """Write the matches of a signature whose prefixes have ``evidence``; its head is ``head`` (>= FEWEST_ROWS) rows."""
+    last = evidence.size - 1
+    within = best_row(evidence, FEWEST_ROWS - 1, head)
+    best = best_row(evidence, head - 1, last + 1)
+    best = within if evidence[within] >= evidence[best] else best
     frames, most = frames_of_best(cells, energy, weights, band, best, gains)
-    score = most / (energy[frames] + np.float32(1e-20))
-    if score <= _ZERO:
-        out.fill(0.0)
-        return
-    out[SCORE] = min(score, 1.0)
-    out[PROGRESS] = (best + 1) / evidence.size
-    out[EVIDENCE] = most
-    out[FRAMES] = frames
+    score = min(most / (energy[frames] + np.float32(1e-20)), 1.0)
+    out[SCORE], out[EVIDENCE] = max(score, 0.0), most
+    out[PROGRESS], out[FRAMES] = 0.0, 0.0
+    if score > 0.0:
+        out[PROGRESS], out[FRAMES] = (best + 1) / evidence.size, frames
+    out[HEAD_SCORE], out[HEAD_EVIDENCE] = out[SCORE], most
+    if within != best:
+        frames, most = frames_of_best(cells, energy, weights, band, within, gains)
+        out[HEAD_SCORE] = max(min(most / (energy[frames] + np.float32(1e-20)), 1.0), 0.0)
+        out[HEAD_EVIDENCE] = most
+    out[WHOLE_SCORE], out[WHOLE_EVIDENCE] = 0.0, evidence[last]
+    if evidence[last] > _ZERO:
+        frames, most = frames_of_best(cells, energy, weights, band, last, gains)
+        out[WHOLE_SCORE] = min(most / (energy[frames] + np.float32(1e-20)), 1.0)
 
 
 @kernel

@@ -1,10 +1,15 @@
 """Feature kinds: what a frame is turned into before it is matched, and which streams a signature of a kind fits.
 
+Features come in rows. A row averages as many frames as bring the stream to about ``ROW_RATE_HZ``; every frame ends one.
+
 ``amplitude_l2_per_subcarrier``, version 1. Per antenna: amplitude of each live sub-carrier, divided by the antenna's
 root mean square over its live sub-carriers (so gain drops out), then averaged over ``BINS`` equal runs of adjacent
 live sub-carriers in packet order. Equal width for 64, 128 and 192 sub-carriers is what lets one signature fit all of
 a node's streams. A signature stores such vectors minus the quiet mean of the stream it was captured from; matching
 subtracts the stream's own quiet mean and divides both by its quiet deviation.
+
+``lag`` and ``vec128``, version 1. See ``changes``: logarithms of the energy of change over several lags, over the
+quiet's; ``lag`` as a mean over all bins at 5 lags, ``vec128`` in 16 bins at 8 lags. Signatures hold them as they are.
 """
 
 from __future__ import annotations
@@ -17,6 +22,8 @@ from numpy.typing import NDArray
 
 from csi_introspection._compile import kernel
 from csi_introspection.arrays import Float32, Float64, Int8
+from csi_introspection.changes import BANDS, LAG_WIDTH, VEC_WIDTH
+from csi_introspection.templates import KIND_NUMBER, Columns
 
 if TYPE_CHECKING:
     from csi_schemas.signature import FeatureKind, Signature
@@ -31,19 +38,27 @@ LIVE_SHARE = 0.05
 Int32 = NDArray[np.int32]
 
 
+ROW_RATE_HZ = 25.0
+"""Feature rows a second that streams of more frames than that are brought to."""
+ROW_RATE_SLACK = 1.6
+"""A feature made of changes over rows fits streams whose rows are at most this many times longer or shorter."""
+
+
 class Kind(NamedTuple):
     """One entry of the registry."""
 
     version: int
     """Raised whenever the same frame would give another vector; signatures of another version no longer fit."""
+    of_changes: bool
+    """Made of changes over rows, so that the length of a row matters."""
     unavailable: str | None = None
     """Why no stream has this feature, if none has."""
 
 
 KINDS: dict[FeatureKind, Kind] = {
-    "amplitude_l2_per_subcarrier": Kind(version=1),
-    "lag": Kind(version=1, unavailable="not built yet"),
-    "vec128": Kind(version=1, unavailable="csiflow has no encoder of this kind"),
+    "amplitude_l2_per_subcarrier": Kind(version=1, of_changes=False),
+    "lag": Kind(version=1, of_changes=True),
+    "vec128": Kind(version=1, of_changes=True),
 }
 """Every feature kind a signature may have."""
 
@@ -109,58 +124,85 @@ def scalar_axis(layout: Layout) -> Float64:
     return unit
 
 
-def why_not_applicable(signature: Signature, width: int | None) -> str | None:
-    """Return why ``signature`` cannot be scored on a stream of this feature width, ``None`` when it can.
+class Shape(NamedTuple):
+    """What decides which signatures fit a stream."""
+
+    columns: Columns
+    """Width of each feature kind it has."""
+    row_rate_hz: float
+    frame_rate_hz: float
+
+
+def why_not_applicable(signature: Signature, shape: Shape | None) -> str | None:
+    """Return why ``signature`` cannot be scored on a stream of this shape, ``None`` when it can.
 
     Args:
         signature: A valid signature.
-        width: Width of the stream's amplitude feature; ``None`` when it has none.
+        shape: The stream's; ``None`` when it has no features.
     """
     kind = KINDS[signature.feature_kind]
-    if kind.unavailable is not None:
-        return f"feature kind {signature.feature_kind}: {kind.unavailable}"
     if signature.feature_version != kind.version:
         return f"feature version {signature.feature_version}; this stream's {signature.feature_kind} is {kind.version}"
-    if width is None:
+    if shape is None:
         return f"the stream has no antenna with {FEWEST_LIVE} live sub-carriers"
+    width = shape.columns[KIND_NUMBER[signature.feature_kind]]
+    if kind.of_changes and not ROW_RATE_HZ / ROW_RATE_SLACK <= shape.row_rate_hz <= ROW_RATE_HZ * ROW_RATE_SLACK:
+        return (
+            f"{signature.feature_kind} is made of changes over rows of {1000 / ROW_RATE_HZ:.0f} ms; this stream's "
+            f"{shape.frame_rate_hz:.1f} frames/s give rows of {1000 / shape.row_rate_hz:.0f} ms"
+        )
+    if width == 0:
+        return f"{signature.feature_kind} needs {BINS} live sub-carriers an antenna; this stream has fewer"
     if len(signature.vectors[0]) != width:
         return f"width {len(signature.vectors[0])}; this stream's vectors have {width}"
     return None
 
 
+def frames_a_row(frame_rate_hz: float) -> int:
+    """Frames that a feature row averages, so that rows come at about ``ROW_RATE_HZ`` or at the stream's own rate."""
+    return max(1, round(frame_rate_hz / ROW_RATE_HZ))
+
+
+def columns_of(layout: Layout) -> Columns:
+    """Widths of the feature kinds of a stream with this layout."""
+    return Columns(layout.width, LAG_WIDTH, VEC_WIDTH if layout.bins == BANDS else 0)
+
+
 @kernel
-def bins_of_amplitude(amplitude: Float32, live: Int32, edges: Int32, bins: int, out: Float32) -> bool:
-    """Write the feature vector of one frame.
+def bins_of_amplitude(amplitude: Float32, live: Int32, edges: Int32, bins: int, values: Float32, out: Float32) -> bool:
+    """Write the normalised amplitudes and the feature vector of one frame.
 
     Args:
         amplitude: (antennas x sub-carriers) antenna-major.
         live: See ``Layout``.
         edges: See ``Layout``.
         bins: See ``Layout``.
-        out: (width) receives the vector; every antenna's live amplitudes have root mean square 1 before binning.
+        values: (live) receives the amplitudes of the live sub-carriers; every antenna's have root mean square 1.
+        out: (width) receives the vector, their means over the bins.
 
     Returns:
-        False, with ``out`` untouched, when an antenna heard nothing at all.
+        False, with everything untouched, when an antenna heard nothing at all.
     """
     width = edges.size - 1
     for first in range(0, width, bins):
-        energy = 0.0
+        heard = False
         for i in range(edges[first], edges[first + bins]):
-            value = amplitude[live[i]]
-            energy += value * value
-        if energy <= 0.0:
+            heard = heard or amplitude[live[i]] > 0.0
+        if not heard:
             return False
     for first in range(0, width, bins):
-        energy = 0.0
+        energy = np.float32(0.0)
         for i in range(edges[first], edges[first + bins]):
             value = amplitude[live[i]]
+            values[i] = value
             energy += value * value
-        gain = sqrt((edges[first + bins] - edges[first]) / energy)
+        gain = np.float32(sqrt((edges[first + bins] - edges[first]) / energy))
         for w in range(first, first + bins):
-            total = 0.0
+            total = np.float32(0.0)
             for i in range(edges[w], edges[w + 1]):
-                total += amplitude[live[i]]
-            out[w] = np.float32(total * gain / (edges[w + 1] - edges[w]))
+                values[i] *= gain
+                total += values[i]
+            out[w] = total / np.float32(edges[w + 1] - edges[w])
     return True
 
 

@@ -3,77 +3,107 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import ceil
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from csi_introspection import dtw
+from csi_introspection import dtw, tail
 from csi_introspection._compile import kernel
 from csi_introspection.arrays import Float32, Float64, Int64
 
 if TYPE_CHECKING:
-    from csi_schemas.signature import Signature
+    from csi_introspection.templates import Template
 
-FEWEST_SHARE = 0.25
-"""Share of a signature that must be matched before its score counts."""
-GAINS = (1.0,)
-"""Amplitudes at which a motion is tried; each costs another pass of the warping."""
+HEAD_ROWS = 16
+"""Rows of a signature's head, on which it is promoted: short, so that what went before is soon forgotten."""
+KINDS = 3
+"""Feature kinds a frame has, see ``templates.Columns``."""
+
+LENGTH, BAND, REST, HEAD, FIRST, WIDTH, KIND, LABEL, GAINS = range(9)
+"""Columns of a signature's integers: rows, band, 1 if it is a room at rest, rows of its head, first
+column and width of its feature in the stream's vectors, number of its kind and of its label, gains to try."""
 
 
 class Matcher(NamedTuple):
-    """Arrays of n signatures of at most L rows, D dimensions and band B, tried at G gains.
+    """Arrays of n signatures of at most L rows, C columns and band B, tried at up to G gains, with S frames a row.
 
-    A named tuple, because that is the one record of arrays of any size that kernels can take.
+    Frames S apart make a row sequence, so S sequences interleave, each with its own alignments; a frame advances one of
+    them. A named tuple, because that is the one record of arrays of any size that kernels can take.
     """
 
     originals: Float32
-    """(n, L, D) as in the files: displacement from quiet, feature units."""
+    """(n, L, C) as in the files: displacement from quiet, feature units."""
     templates: Float32
-    """(n, L, D) in units of the stream's quiet deviation."""
+    """(n, L, C) in units of the stream's quiet deviation."""
     row_energy: Float32
     """(n, L) squared norm of each template row plus ``dtw.STEP_WEIGHT`` times that of its step."""
     integers: Int64
-    """(n, 4), see ``dtw.LENGTH``."""
+    """(n, 9), see ``LENGTH``."""
     thresholds: Float64
     """(n) promotion thresholds."""
     gains: Float32
-    """(G)."""
+    """(n, G)."""
     cells: Float32
-    """(2, n, G, 2 B + 3, L + 1) accumulated costs of this and the last frame, which is which by ``turn``."""
-    turn: Int64
-    """(1) frames taken."""
+    """(S, 2, n, G, 2 B + 3, L + 1) accumulated costs of this and the last row, which is which by ``turns``."""
+    turns: Int64
+    """(S + 1) rows taken of each sequence; last, frames taken."""
     dots: Float32
-    """(n, L) dot products of the last frame with each row."""
+    """(S, n, L) dot products of the last row with each template row."""
     weights: Float32
     """(2 B + 3, L) frames / (frames + rows); offset -B is row 1."""
     vectors: Float32
-    """(2, D) this frame and the last, in quiet deviations from the quiet mean; the one before the first is zero."""
+    """(S, 2, columns) this row and the last, in quiet deviations from the quiet mean; the one before the first is 0."""
     energy: Float32
-    """(L + B + 2) energy of the last T frames."""
+    """(S, KINDS, L + B + 2) energy of the last T rows."""
     work: Float32
     """(3, L) work space."""
     matches: Float64
-    """(n, 4) each signature's best match, see ``dtw.SCORE``."""
+    """(n, 8) each signature's best match, see ``dtw.SCORE``."""
+    maxima: Float32
+    """(n + 1, tail.KEPT) evidence of calm seconds; the last row is work space."""
+    counts: Int64
+    """(n) calm seconds seen."""
+    running: Float64
+    """(n) most evidence in the running second."""
+    tails: Float64
+    """(n, 4) see ``tail.THRESHOLD``."""
+    states: Int64
+    """(n, 2) see ``promotion.STATE``."""
 
 
-def new_matcher(signatures: Sequence[Signature], width: int, gains: Sequence[float] = GAINS) -> Matcher:
+def new_matcher(templates: Sequence[Template], columns: int, stride: int = 1) -> Matcher:
     """Return the matcher of a stream of which nothing was seen.
 
     Args:
-        signatures: Valid ones, all of this width; may be none.
-        width: D.
-        gains: See ``GAINS``.
+        templates: Signatures as this stream wants them; may be none.
+        columns: Numbers in the stream's vectors, all kinds together.
+        stride: Frames a row, S.
     """
-    n = len(signatures)
-    rows = max((s.length for s in signatures), default=1)
-    band = max((s.dtw.window for s in signatures), default=0)
+    n = len(templates)
+    rows = max((len(t.rows) for t in templates), default=1)
+    band = max((t.band for t in templates), default=0)
+    width = max((t.rows.shape[1] for t in templates), default=1)
+    most_gains = max((len(t.gains) for t in templates), default=1)
     originals = np.zeros((n, rows, width), np.float32)
-    integers = np.zeros((n, 4), np.int64)
-    for k, signature in enumerate(signatures):
-        originals[k, : signature.length] = signature.vectors
-        fewest = min(signature.length, max(2, ceil(FEWEST_SHARE * signature.length)))
-        integers[k] = signature.length, signature.dtw.window, signature.rest, fewest
+    integers = np.zeros((n, 9), np.int64)
+    gains = np.ones((n, most_gains), np.float32)
+    labels = sorted({t.label for t in templates})
+    for k, template in enumerate(templates):
+        length, own = template.rows.shape
+        originals[k, :length, :own] = template.rows
+        gains[k, : len(template.gains)] = template.gains
+        head = min(length, HEAD_ROWS)
+        integers[k] = (
+            length,
+            template.band,
+            template.rest,
+            head,
+            template.first,
+            own,
+            template.kind,
+            labels.index(template.label),
+            len(template.gains),
+        )
     row = np.arange(rows)[None]
     frames = row + np.arange(2 * band + 3)[:, None] - band
     return Matcher(
@@ -81,28 +111,34 @@ def new_matcher(signatures: Sequence[Signature], width: int, gains: Sequence[flo
         templates=np.zeros_like(originals),
         row_energy=np.zeros((n, rows), np.float32),
         integers=integers,
-        thresholds=np.array([s.promotion_threshold for s in signatures], np.float64),
-        gains=np.array(gains, np.float32),
-        cells=np.full((2, n, len(gains), 2 * band + 3, rows + 1), dtw.UNREACHED),
-        turn=np.zeros(1, np.int64),
-        dots=np.zeros((n, rows), np.float32),
+        thresholds=np.array([t.threshold for t in templates], np.float64),
+        gains=gains,
+        cells=np.full((stride, 2, n, most_gains, 2 * band + 3, rows + 1), dtw.UNREACHED),
+        turns=np.zeros(stride + 1, np.int64),
+        dots=np.zeros((stride, n, rows), np.float32),
         weights=(np.maximum(frames, 0) / np.maximum(frames + row + 1, 1)).astype(np.float32),
-        vectors=np.zeros((2, width), np.float32),
-        energy=np.zeros(rows + band + 2, np.float32),
+        vectors=np.zeros((stride, 2, columns), np.float32),
+        energy=np.zeros((stride, KINDS, rows + band + 2), np.float32),
         work=np.zeros((3, rows), np.float32),
-        matches=np.zeros((n, 4)),
+        matches=np.zeros((n, 8)),
+        maxima=np.zeros((n + 1, tail.KEPT), np.float32),
+        counts=np.zeros(n, np.int64),
+        running=np.full(n, -np.inf),
+        tails=np.zeros((n, 4)),
+        states=np.zeros((n, 2), np.int64),
     )
 
 
 @kernel
-def rescale(matcher: Matcher, inverse_scale: Float32) -> None:
-    """Put the signatures into units of the quiet deviation, whose inverse is ``inverse_scale`` (D)."""
-    n, rows, width = matcher.originals.shape
+def rescale(matcher: Matcher, unit: Float32) -> None:
+    """Put the signatures into units of the quiet deviation, whose inverse is ``unit`` (columns)."""
+    n, rows, _ = matcher.originals.shape
     for k in range(n):
+        first, width = matcher.integers[k, FIRST], matcher.integers[k, WIDTH]
         for j in range(rows):
             own, step = np.float32(0.0), np.float32(0.0)
             for d in range(width):
-                value = matcher.originals[k, j, d] * inverse_scale[d]
+                value = matcher.originals[k, j, d] * unit[first + d]
                 before = matcher.templates[k, j - 1, d] if j > 0 else np.float32(0.0)
                 matcher.templates[k, j, d] = value
                 own += value * value
@@ -112,53 +148,86 @@ def rescale(matcher: Matcher, inverse_scale: Float32) -> None:
 
 @kernel
 def forget(matcher: Matcher) -> None:
-    """Void every alignment, as after a change of the quiet they were measured against."""
+    """Void every alignment, as after a gap or a change of the quiet they were measured against."""
     matcher.cells.fill(dtw.UNREACHED)
-    matcher.turn[0] = 0
+    matcher.turns.fill(0)
     matcher.dots.fill(0.0)
     matcher.vectors.fill(0.0)
     matcher.energy.fill(0.0)
     matcher.matches.fill(0.0)
+    matcher.states.fill(0)
+    matcher.running.fill(-np.inf)
 
 
 @kernel
-def advance_signature(matcher: Matcher, k: int, own: np.float32, quiet_cost: float) -> None:
-    """Advance signature ``k`` by the frame in ``matcher.vectors``, whose energy is ``own``, and write its match."""
-    rows, band = matcher.integers[k, dtw.LENGTH], matcher.integers[k, dtw.BAND]
-    first = matcher.integers[k, dtw.FEWEST_ROWS]
-    now = matcher.turn[0] % 2
-    last, cells = matcher.cells[1 - now, k], matcher.cells[now, k]
+def open_afresh(matcher: Matcher, keep: int) -> None:
+    """Void the alignments that began more than ``keep`` rows ago: what was going on before is over."""
+    widest = (matcher.cells.shape[4] - 3) // 2
+    rows = matcher.cells.shape[5] - 1
+    for k in range(matcher.integers.shape[0]):
+        if matcher.integers[k, REST] == 1:
+            continue
+        band = matcher.integers[k, BAND]
+        for r in range(2 * widest + 3):
+            first = max(0, keep + 1 - (r - band))  # cell j of this offset has matched j + r - band rows of the stream
+            for s in range(matcher.cells.shape[0]):
+                for turn in range(2):
+                    for g in range(matcher.cells.shape[3]):
+                        for j in range(first, rows):
+                            matcher.cells[s, turn, k, g, r, j + 1] = dtw.UNREACHED
+
+
+@kernel
+def advance_signature(matcher: Matcher, k: int, phase: int, own: np.float32, quiet_cost: float) -> None:
+    """Advance signature ``k`` by the row of sequence ``phase``, whose energy is ``own``, and write its match."""
+    numbers = matcher.integers[k]
+    rows, band = numbers[LENGTH], numbers[BAND]
+    now = matcher.turns[phase] % 2
+    last, cells = matcher.cells[phase, 1 - now, k], matcher.cells[phase, now, k]
+    energy = matcher.energy[phase, numbers[KIND]]
     widest = (matcher.weights.shape[0] - 3) // 2
     weights = matcher.weights[widest - band :]
+    gains = matcher.gains[k, : numbers[GAINS]]
     cross, cost, evidence = matcher.work[0, :rows], matcher.work[1, :rows], matcher.work[2, :rows]
-    dtw.cross_products(matcher.templates[k], matcher.vectors[0], matcher.dots[k], cross)
+    vector = matcher.vectors[phase, now, numbers[FIRST] : numbers[FIRST] + numbers[WIDTH]]
+    dtw.cross_products(matcher.templates[k], vector, matcher.dots[phase, k], cross)
     evidence.fill(-dtw.UNREACHED)
-    for g in range(matcher.gains.size):
-        dtw.cell_costs(own, cross, matcher.row_energy[k], matcher.gains[g], cost)
-        dtw.advance_cells(last[g], cells[g], cost, band, matcher.energy, weights, first, evidence)
-    if matcher.integers[k, dtw.REST] == 1:
+    for g in range(gains.size):
+        dtw.cell_costs(own, cross, matcher.row_energy[k], gains[g], cost)
+        dtw.advance_cells(last[g], cells[g], cost, band, energy, weights, dtw.FEWEST_ROWS, evidence)
+    if numbers[REST] == 1:
         dtw.match_rest(cells[0], band, rows, quiet_cost, matcher.matches[k])
     else:
-        dtw.match_motion(cells, matcher.energy, weights, band, matcher.gains, evidence, first, matcher.matches[k])
+        dtw.match_motion(cells, energy, weights, band, gains, evidence, numbers[HEAD], matcher.matches[k])
 
 
 @kernel
 def advance_matcher(
-    matcher: Matcher, vector: Float32, mean: Float64, inverse_scale: Float32, quiet_cost: float
+    matcher: Matcher, vector: Float32, mean: Float64, unit: Float32, ends: Int64, quiet_cost: float
 ) -> None:
-    """Take one feature vector and write every signature's match.
+    """Take one frame's feature row and write every signature's match.
 
     Args:
         matcher: The state.
-        vector: (D) the frame's feature vector.
-        mean: (D) the quiet's.
-        inverse_scale: (D) 1 / quiet deviation.
-        quiet_cost: Mean cost of a quiet frame against a row at rest.
+        vector: (columns) the newest row, all kinds side by side.
+        mean: (columns) the quiet's.
+        unit: (columns) 1 / quiet deviation.
+        ends: (KINDS + 1) where each kind's columns begin, and where the last ends.
+        quiet_cost: Mean cost of a quiet row against a row at rest.
     """
+    stride = matcher.vectors.shape[0]
+    phase = matcher.turns[stride] % stride
+    matcher.turns[stride] += 1
+    now = matcher.turns[phase] % 2
+    row, before = matcher.vectors[phase, now], matcher.vectors[phase, 1 - now]
     for d in range(vector.size):
-        matcher.vectors[1, d] = matcher.vectors[0, d]
-        matcher.vectors[0, d] = np.float32((vector[d] - mean[d]) * inverse_scale[d])
-    own = dtw.take_energy(matcher.vectors[0], matcher.vectors[1], matcher.energy)
-    for k in range(matcher.integers.shape[0]):
-        advance_signature(matcher, k, own, quiet_cost)
-    matcher.turn[0] += 1
+        row[d] = np.float32((vector[d] - mean[d]) * unit[d])
+    for kind in range(KINDS):
+        first, last = ends[kind], ends[kind + 1]
+        if first == last:
+            continue
+        own = dtw.take_energy(row[first:last], before[first:last], matcher.energy[phase, kind])
+        for k in range(matcher.integers.shape[0]):
+            if matcher.integers[k, KIND] == kind:
+                advance_signature(matcher, k, phase, own, quiet_cost)
+    matcher.turns[phase] += 1

@@ -14,12 +14,14 @@ from csi_introspection._compile import kernel
 from csi_introspection.arrays import Float32, Float64, Int8
 from csi_introspection.features import BINS
 from csi_introspection.snapshot import SnapshotWriter, encode
-from csi_introspection.stream import LAYOUT_FRAMES, TAIL, FrameStream
+from csi_introspection.stream import LAYOUT_FRAMES, FrameStream
 
 ROWS = 64
 SETTLING = 400
 """Frames before timing starts: layout, calibration and a full tail."""
+TAIL = 64
 BASELINE_FRAMES = 500
+INTERVAL_NS = 33_333_333
 BAND = 8
 
 
@@ -138,7 +140,7 @@ def measure(frames: int = 20_000, subcarriers: int = 64, signatures: int = 3) ->
     writer = SnapshotWriter("bench", f"1x{subcarriers}@6", "synthetic", "bench")
 
     def one(number: int) -> bytes:
-        stream.advance(iq[number])
+        stream.advance(iq[number], number * INTERVAL_NS)
         return encode(writer.update(stream, number, number, Origin("csi.frames.v1", 0, number)))
 
     for number in range(SETTLING):

@@ -11,7 +11,7 @@ from csi_schemas.common import Origin, Provenance
 from numpy.typing import NDArray
 
 from csi_introspection.snapshot import SnapshotWriter
-from csi_introspection.stream import FrameStream
+from csi_introspection.stream import USUAL_RATE_HZ, FrameStream
 
 if TYPE_CHECKING:
     from csi_schemas.introspection import IntrospectionSnapshot
@@ -31,7 +31,7 @@ def analyse(
     Args:
         frames: int8 I/Q, (T, antennas, sub-carriers, 2), or amplitudes of any real type, (T, antennas, sub-carriers).
         signatures: The library.
-        t_ns: (T) receive times; by default the frame numbers.
+        t_ns: (T) receive times; by default ``stream.USUAL_RATE_HZ`` frames a second.
         node_id: For the snapshots.
         provenance: For the snapshots.
 
@@ -68,6 +68,6 @@ def follow(
             raise ValueError("frames holds numbers that are not finite")
     advance = stream.advance if eight_bit else stream.advance_amplitude
     for number in range(count):
-        advance(rows[number])
-        time = number if t_ns is None else int(t_ns[number])
+        time = round(number * 1e9 / USUAL_RATE_HZ) if t_ns is None else int(t_ns[number])
+        advance(rows[number], time)
         yield writer.update(stream, time, number, Origin("", 0, number))

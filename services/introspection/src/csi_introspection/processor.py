@@ -84,7 +84,7 @@ class IntrospectionProcessor:
         snapshots = 0
         for record, frame in self._decoder.decode(batch):
             entry = self._entry(frame)
-            entry.stream.advance(np.frombuffer(frame.iq, np.int8))
+            entry.stream.advance(np.frombuffer(frame.iq, np.int8), frame.timestamp_ns)
             entry.newest_ns = frame.timestamp_ns
             if batch.replay:
                 continue

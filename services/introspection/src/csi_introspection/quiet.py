@@ -34,8 +34,9 @@ _ROUNDING = 1e-8
 MEAN, VARIANCE, STEP, ORIGIN, SUM, SQUARES, STEPS = range(7)
 """Rows of the moments: quiet mean, variance and mean squared step between frames; then the running block's first
 vector, and its sums about that of values, squares and squared steps."""
-KEPT, REFINED, ADOPTED = range(3)
-"""What a frame did to the quiet: nothing; its scale moved a little; mean or scale are new, older alignments void."""
+KEPT, MOVED, REFINED, PLACED, ADOPTED = range(5)
+"""What a frame did to the quiet: nothing; its block moved, so hardly anything; mean and scale went a little its way; a
+new resting place, older alignments void; all of it is new, and what was learnt against the old one void."""
 
 STATE = np.dtype(
     [
@@ -125,11 +126,11 @@ def judge_block(state: Record, moments: Float64) -> int:
         for d in range(moments.shape[1]):
             moments[VARIANCE, d] *= LEAK
             moments[STEP, d] *= LEAK
-        return REFINED
+        return MOVED
     displacement, spread = block_against_quiet(moments)
     if displacement > DISPLACED:
         take_place(state, moments, 1.0)
-        return ADOPTED
+        return PLACED
     take_place(state, moments, BLEND)
     if spread < STILL:  # a still block that swings widely is slow structure (breathing), not noise
         take_spread(state, moments, BLEND)
@@ -158,7 +159,7 @@ def advance_quiet(
         scalar: The attractor's scalar of this frame.
 
     Returns:
-        ``KEPT``, ``REFINED`` or ``ADOPTED``.
+        ``KEPT``, ``MOVED``, ``REFINED``, ``PLACED`` or ``ADOPTED``.
     """
     if state.frames == 0:
         begin_block(state, moments, vector, scalar)

@@ -9,7 +9,8 @@ from csi_schemas.common import Origin
 from csi_schemas.introspection import IntrospectionSnapshot, Similarity
 
 from csi_introspection.regime import NAMES, UNKNOWN
-from csi_introspection.stream import (
+from csi_introspection.frame import (
+    AGE,
     CALIBRATING,
     CHANGED,
     CONFIDENCE,
@@ -17,14 +18,22 @@ from csi_introspection.stream import (
     EXPONENT,
     MATCH_FIELDS,
     MATCHES,
+    MOVING,
+    ONSET,
     REGIME,
+    SCORE,
     TOP,
-    FrameStream,
 )
+from csi_introspection.promotion import CONFIRMED, EMERGING, RETRACTED
 
 if TYPE_CHECKING:
     from csi_schemas.common import Provenance
+    from csi_schemas.introspection import MatchState
 
+    from csi_introspection.stream import FrameStream
+
+_STATES: dict[int, MatchState] = {EMERGING: "emerging", CONFIRMED: "confirmed", RETRACTED: "retracted"}
+_ACTIVE = (EMERGING, CONFIRMED)
 _NOWHERE = Origin("", 0, 0)
 encode = msgspec.json.Encoder().encode
 
@@ -73,16 +82,26 @@ class SnapshotWriter:
         snapshot.lyapunov_exponent = None if exponent != exponent else exponent  # noqa: PLR0124 - nan, at 20 ns
         snapshot.attractor_dim = None if dimension != dimension else dimension  # noqa: PLR0124
         snapshot.attractor_confidence = result[CONFIDENCE]
+        snapshot.attractor_age = int(result[AGE])
         snapshot.calibrating = result[CALIBRATING] == 1.0
+        snapshot.onset = result[ONSET] == 1.0
+        snapshot.moving = result[MOVING] == 1.0
+        snapshot.motion_score = result[SCORE]
         snapshot.not_applicable = stream.not_applicable
         count = int(result[MATCHES])
         at = MATCHES + 1
         signatures = stream.signatures
         for similarity in self._lists[count]:
-            similarity.signature_id = signatures[int(result[at])].id
+            signature = signatures[int(result[at])]
+            similarity.signature_id = signature.id
+            similarity.label = signature.label
             similarity.score = result[at + 1]
-            similarity.above_threshold = result[at + 2] == 1.0
+            state = int(result[at + 2])
+            similarity.state = _STATES.get(state)
+            similarity.above_threshold = state in _ACTIVE
             similarity.progress = result[at + 3]
+            p = result[at + 4]
+            similarity.p_value = None if p != p else p  # noqa: PLR0124
             at += MATCH_FIELDS
         snapshot.top_k_similarity = self._lists[count]
         return snapshot

@@ -1,159 +1,55 @@
-"""One stream's introspection: from a frame's samples to regime, exponent, dimension and matches in one call."""
+"""One stream's introspection: from a frame's samples to regime, onset, exponent, dimension and matches in one call."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from math import nan
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from csi_schemas.introspection import NotApplicable
-from numpy.typing import NDArray
 
-from csi_introspection import dtw, quiet, regime
-from csi_introspection._compile import kernel
-from csi_introspection.arrays import Float32, Float64, Int8, Record
-from csi_introspection.attractor import advance_attractor, new_attractor, noise_floor
+from csi_introspection import quiet, regime
+from csi_introspection.arrays import Float32, Float64, Int8
+from csi_introspection.attractor import new_attractor
+from csi_introspection.bundle import bundle
+from csi_introspection.changes import new_changes
 from csi_introspection.features import (
     BINS,
-    Int32,
     Layout,
-    amplitude_of_iq,
+    Shape,
     amplitudes,
-    bins_of_amplitude,
+    columns_of,
+    frames_a_row,
     learn_layout,
     scalar_axis,
     why_not_applicable,
 )
-from csi_introspection.matcher import Matcher, advance_matcher, forget, new_matcher, rescale
+from csi_introspection.frame import (
+    CALIBRATING,
+    CLOCK_SIZE,
+    DIMENSION,
+    EXPONENT,
+    INTERVAL_S,
+    REGIME,
+    RESULT_SIZE,
+    TAIL,
+    advance_frame,
+)
+from csi_introspection.matcher import Matcher, new_matcher, rescale
+from csi_introspection.onset import new_onset
+from csi_introspection.templates import KIND_NUMBER, Columns, template
 
 if TYPE_CHECKING:
-    from csi_schemas.signature import Signature
+    from csi_schemas.signature import FeatureKind, Signature
 
-TAIL = 64
-"""Feature vectors kept."""
 LAYOUT_FRAMES = 16
-"""Frames from which live sub-carriers are told."""
-TOP = 5
-"""Signatures reported, best first."""
-
-REGIME, CHANGED, EXPONENT, DIMENSION, CONFIDENCE, CALIBRATING, MATCHES = range(7)
-"""Places in the result; ``TOP`` matches of ``(signature, score, above threshold, progress)`` follow."""
-MATCH_FIELDS = 4
-RESULT_SIZE = MATCHES + 1 + TOP * MATCH_FIELDS
+"""Frames from which live sub-carriers and the frame rate are told."""
+USUAL_RATE_HZ = 30.0
+"""Frame rate of a stream whose frames carry no times."""
 
 _NO_SAMPLES = np.frombuffer(b"", np.int8)
-
-
-@kernel
-def rounded(value: float) -> float:
-    """Round to four decimals: what is published has no more, and a short number is cheap to encode."""
-    return float(np.floor(value * 1e4 + 0.5) / 1e4)
-
-
-@kernel
-def report(attractor: Record, calibrated: int, matches: Float64, thresholds: Float64, out: Float64) -> None:
-    """Write what a snapshot says to ``out`` (RESULT_SIZE), see ``REGIME``; nan where the data cannot say."""
-    out[REGIME] = attractor.regime
-    out[CHANGED] = attractor.changed
-    out[CALIBRATING] = 1 - calibrated
-    exponent, dimension = attractor.invariants[0], attractor.invariants[2]
-    if attractor.regime not in (regime.PERIODIC, regime.CHAOTIC):
-        exponent, dimension = nan, nan
-    confidence = 0.0
-    if not np.isnan(exponent) and not np.isnan(dimension):
-        confidence = min(attractor.invariants[1], attractor.invariants[3])
-    elif not np.isnan(exponent):
-        confidence = attractor.invariants[1]
-    elif not np.isnan(dimension):
-        confidence = attractor.invariants[3]
-    out[EXPONENT], out[DIMENSION], out[CONFIDENCE] = rounded(exponent), rounded(dimension), rounded(confidence)
-    count = min(TOP, matches.shape[0]) if calibrated == 1 else 0
-    out[MATCHES] = count
-    for place in range(count):
-        best = -1
-        for k in range(matches.shape[0]):
-            taken = False
-            for earlier in range(place):
-                taken = taken or out[MATCHES + 1 + earlier * MATCH_FIELDS] == k
-            if not taken and (best < 0 or matches[k, dtw.SCORE] > matches[best, dtw.SCORE]):
-                best = k
-        at = MATCHES + 1 + place * MATCH_FIELDS
-        score = matches[best, dtw.SCORE]
-        out[at] = best
-        out[at + 1] = rounded(score)
-        out[at + 2] = 1.0 if score >= thresholds[best] and matches[best, dtw.PROGRESS] > 0.0 else 0.0
-        out[at + 3] = rounded(matches[best, dtw.PROGRESS])
-
-
-@kernel
-def advance_frame(
-    iq: Int8,
-    amplitude: Float32,
-    live: Int32,
-    edges: Int32,
-    bins: int,
-    vector: Float32,
-    axis: Float64,
-    tail: Float32,
-    rest_state: NDArray[np.void],
-    moments: Float64,
-    inverse_scale: Float32,
-    attractor_state: NDArray[np.void],
-    out: Float64,
-    *matcher_arrays: Any,
-) -> None:
-    """Take one frame into a stream's state: the one kernel that Python calls per frame.
-
-    The matcher's arrays come one by one: a tuple of arrays passed as one argument costs several times as much. All
-    three kinds of input go through one entry, as each entry would be compiled with everything it calls.
-
-    Args:
-        iq: Interleaved I, Q, antenna-major. Empty: ``amplitude`` holds the frame's amplitudes.
-        amplitude: (antennas x sub-carriers).
-        live: See ``features.Layout``.
-        edges: See ``features.Layout``.
-        bins: See ``features.Layout``. 0: ``vector`` holds the frame's features.
-        vector: (D) features of the frame, finite.
-        axis: (D) weights of the attractor's scalar.
-        tail: (2 TAIL, D) every vector twice, TAIL apart, so that the newest TAIL are contiguous.
-        rest_state: (1) ``quiet.STATE``.
-        moments: (7, D), see ``quiet``.
-        inverse_scale: (D), see ``quiet``.
-        attractor_state: (1) ``attractor.STATE``.
-        out: (RESULT_SIZE) receives the result, see ``report``. A frame in which an antenna heard nothing leaves it,
-            and the state, as they were, but for ``CHANGED``.
-        matcher_arrays: The fields of a ``Matcher``.
-    """
-    if iq.size > 0:
-        amplitude_of_iq(iq, amplitude)
-    if bins > 0 and not bins_of_amplitude(amplitude, live, edges, bins, vector):
-        out[CHANGED] = 0.0
-        return
-    rest, attractor, matcher = rest_state[0], attractor_state[0], Matcher(*matcher_arrays)
-    place = attractor.time % TAIL
-    newest = place + TAIL
-    held = min(attractor.time, TAIL - 1)
-    scalar = 0.0
-    for d in range(vector.size):
-        tail[place, d] = vector[d]
-        tail[newest, d] = vector[d]
-        scalar += axis[d] * vector[d]
-    before, earlier = tail[newest - min(held, 1)], tail[newest - min(held, quiet.LAG)]
-    verdict = quiet.advance_quiet(rest, moments, inverse_scale, vector, before, earlier, scalar)
-    first = newest
-    if verdict != quiet.KEPT:
-        attractor.floor = noise_floor(rest.scalar_variance, rest.scalar_mean)
-        rescale(matcher, inverse_scale)
-    if verdict == quiet.ADOPTED:
-        forget(matcher)
-        first = newest - held  # what older frames are worth against the new quiet is told by matching them again
-    advance_attractor(attractor, scalar)
-    if rest.calibrated == 1:
-        cost = quiet.quiet_cell_cost(moments, dtw.STEP_WEIGHT)
-        for t in range(first, newest + 1):
-            advance_matcher(matcher, tail[t], moments[quiet.MEAN], inverse_scale, cost)
-    report(attractor, rest.calibrated, matcher.matches, matcher.thresholds, out)
+_NO_LAYOUT = Layout(np.zeros(0, np.int32), np.zeros(1, np.int32), 0)
 
 
 def nothing_known() -> Float64:
@@ -166,63 +62,125 @@ def nothing_known() -> Float64:
 
 
 class VectorStream:
-    """State of a stream of feature vectors of one width.
+    """State of a stream of vectors of one width.
 
     Args:
-        axis: (D) weights that make the attractor's scalar of a vector.
+        axis: (W) weights that make the attractor's scalar of a vector.
         signatures: Those that fit.
-        layout: How amplitudes become vectors; ``None`` when only vectors are given.
-        carriers: Antennas x sub-carriers of a frame.
+        layout: How amplitudes become vectors; by default frames are vectors already, and have the amplitude kind only.
+        antennas: Of a frame; 1 for plain vectors.
+        carriers: Antennas x sub-carriers of a frame; W for plain vectors.
+        frame_rate_hz: Frames per second.
     """
 
     def __init__(
-        self, axis: Float64, signatures: Sequence[Signature], layout: Layout | None = None, carriers: int = 0
+        self,
+        axis: Float64,
+        signatures: Sequence[Signature],
+        layout: Layout | None = None,
+        *,
+        carriers: int | None = None,
+        frame_rate_hz: float = USUAL_RATE_HZ,
     ) -> None:
         width = axis.size
-        self.signatures = list(signatures)
+        columns = Columns(width) if layout is None else columns_of(layout)
+        stride = 1 if layout is None else frames_a_row(frame_rate_hz)
+        self.shape = Shape(columns, frame_rate_hz / stride, frame_rate_hz)
+        self.signatures: list[Signature] = []
         self.result = nothing_known()
-        """(RESULT_SIZE), rewritten by each frame."""
-        self.tail = np.zeros((2 * TAIL, width), np.float32)
+        """(RESULT_SIZE), rewritten by each frame, see ``frame``."""
         self.quiet, self.moments, self.inverse_scale = quiet.new_quiet(width)
         self.attractor = new_attractor()
-        self.matcher = new_matcher(self.signatures, width)
-        self._amplitude = np.zeros(carriers, np.float32)
-        self._vector = np.zeros(width, np.float32)
-        state = (
-            self._vector,
-            axis,
-            self.tail,
+        self.onset = new_onset(width if layout is None else layout.live.size)
+        self.clock = np.zeros(CLOCK_SIZE)
+        self.clock[INTERVAL_S] = 1.0 / frame_rate_hz
+        self.changes = new_changes(1 if layout is None else width // layout.bins, layout.bins if layout else 1, stride)
+        self.row = np.zeros(columns.total, np.float32)
+        """(columns) the newest feature row, all kinds side by side, in feature units."""
+        self.mean = np.zeros(columns.total)
+        self.unit = np.ones(columns.total, np.float32)
+        self.vector = np.zeros(width, np.float32)
+        self._layout = _NO_LAYOUT if layout is None else layout
+        self._axis = axis
+        self._stride = stride
+        self._latest = np.zeros((2, width), np.float32)
+        self._tail = np.zeros((TAIL, width), np.float32)
+        self._values = np.zeros(width if layout is None else layout.live.size, np.float32)
+        self._amplitude = np.zeros(width if carriers is None else carriers, np.float32)
+        self.matcher = self._match(signatures)
+
+    def _match(self, signatures: Sequence[Signature]) -> Matcher:
+        """Make the matcher of ``signatures`` and bundle it with the rest of the state."""
+        self.signatures = list(signatures)
+        shape = self.shape
+        templates = [template(s, shape.columns, shape.row_rate_hz, shape.frame_rate_hz) for s in signatures]
+        matcher = new_matcher(templates, shape.columns.total, self._stride)
+        rescale(matcher, self.unit)
+        self._state = bundle(
+            self._layout,
+            self._layout.bins,
+            self._values,
+            self.vector,
+            self._latest,
+            self._axis,
+            self._tail,
             self.quiet,
             self.moments,
             self.inverse_scale,
             self.attractor,
+            self.onset,
+            self.clock,
+            self.changes,
+            self.row,
+            self.mean,
+            self.unit,
+            shape.columns.ends(),
+            matcher,
             self.result,
-            *self.matcher,
         )
-        unused = np.zeros(0, np.int32)
-        live, edges, bins = (unused, unused, 0) if layout is None else layout
-        self._of_frame = (self._amplitude, live, edges, bins, *state)
-        self._of_vector = (_NO_SAMPLES, self._amplitude, unused, unused, 0, *state)
+        return matcher
 
-    def advance_iq(self, iq: Int8) -> None:
-        """Take one frame's samples: int8 I, Q interleaved, antenna-major."""
-        advance_frame(iq, *self._of_frame)
+    def replace_signatures(self, signatures: Sequence[Signature]) -> None:
+        """Match these from the next frame on; what the quiet looks like to those that stay is kept."""
+        known = {id(old): k for k, old in enumerate(self.signatures)} | {s.id: k for k, s in enumerate(self.signatures)}
+        before, others = self.matcher, self.signatures
+        self.matcher = self._match(signatures)
+        for k, signature in enumerate(signatures):
+            old = known.get(signature.id)
+            if old is not None and others[old] == signature:
+                self.matcher.maxima[k] = before.maxima[old]
+                self.matcher.counts[k] = before.counts[old]
+                self.matcher.tails[k] = before.tails[old]
 
-    def advance_amplitude(self, amplitude: Float32) -> None:
-        """Take one frame's amplitudes, antenna-major."""
+    def displacement(self, kind: FeatureKind) -> Float64 | None:
+        """Return the newest row's features of one kind as signatures hold them; ``None`` while they are not known."""
+        width = self.shape.columns[KIND_NUMBER[kind]]
+        if width == 0 or self.quiet[0]["calibrated"] == 0:
+            return None
+        first = int(self.shape.columns.ends()[KIND_NUMBER[kind]])
+        part = slice(first, first + width)
+        displaced: Float64 = self.row[part].astype(np.float64) - self.mean[part]
+        return displaced
+
+    def advance_iq(self, iq: Int8, dt_s: float) -> None:
+        """Take one frame's samples: int8 I, Q interleaved, antenna-major, ``dt_s`` seconds after the last."""
+        advance_frame(self._state, iq, self._amplitude, dt_s)
+
+    def advance_amplitude(self, amplitude: Float32, dt_s: float) -> None:
+        """Take one frame's amplitudes, antenna-major, or a plain vector, (W) and finite."""
         self._amplitude[:] = amplitude
-        advance_frame(_NO_SAMPLES, *self._of_frame)
+        advance_frame(self._state, _NO_SAMPLES, self._amplitude, dt_s)
 
     def advance(self, vector: Float32) -> None:
-        """Take one feature vector, (D) and finite."""
-        self._vector[:] = vector
-        advance_frame(*self._of_vector)
+        """Take one plain vector, one usual interval after the last."""
+        self.advance_amplitude(vector, 1.0 / self.shape.frame_rate_hz)
 
 
 class FrameStream:
     """State of a stream of CSI frames of one shape.
 
-    The first ``LAYOUT_FRAMES`` frames tell which sub-carriers are live; the quiet is calibrated on the next block.
+    The first ``LAYOUT_FRAMES`` frames tell which sub-carriers are live and how fast frames come; the quiet is calibrated
+    on the next block.
 
     Args:
         n_antennas: Antennas of every frame.
@@ -236,13 +194,14 @@ class FrameStream:
         self.frame_count = 0
         self.stream: VectorStream | None = None
         self.not_applicable: list[NotApplicable] = []
-        self._learnt = 0
+        self._times: list[int] = []
+        self._last_ns = 0
         self._sum = np.zeros(n_antennas * n_subcarriers)
         self._unknown = nothing_known()
 
     @property
     def result(self) -> Float64:
-        """(RESULT_SIZE) what the newest frame gave, see ``report``."""
+        """(RESULT_SIZE) what the newest frame gave, see ``frame``."""
         return self._unknown if self.stream is None else self.stream.result
 
     @property
@@ -250,43 +209,64 @@ class FrameStream:
         """Signatures that fit; a match's number is its place here."""
         return [] if self.stream is None else self.stream.signatures
 
-    def advance(self, iq: Int8) -> None:
-        """Take one frame: int8 I, Q interleaved, antenna-major."""
+    def advance(self, iq: Int8, t_ns: int) -> None:
+        """Take one frame: int8 I, Q interleaved, antenna-major, received at ``t_ns``."""
         self.frame_count += 1
         if self.stream is None:
-            self._learn(amplitudes(iq))
+            self._learn(amplitudes(iq), t_ns)
         else:
-            self.stream.advance_iq(iq)
+            self.stream.advance_iq(iq, (t_ns - self._last_ns) * 1e-9)
+        self._last_ns = t_ns
 
-    def advance_amplitude(self, amplitude: Float32) -> None:
-        """Take one frame of which only the amplitudes are known, antenna-major."""
+    def advance_amplitude(self, amplitude: Float32, t_ns: int) -> None:
+        """Take one frame of which only the amplitudes are known, antenna-major, received at ``t_ns``."""
         self.frame_count += 1
         if self.stream is None:
-            self._learn(amplitude)
+            self._learn(amplitude, t_ns)
         else:
-            self.stream.advance_amplitude(amplitude)
+            self.stream.advance_amplitude(amplitude, (t_ns - self._last_ns) * 1e-9)
+        self._last_ns = t_ns
 
-    def _learn(self, amplitude: Float32) -> None:
-        """Count a frame towards the layout; with the last one, begin."""
+    def replace_library(self, signatures: Sequence[Signature]) -> None:
+        """Match these signatures from now on; calibration and attractor stay."""
+        self.library = list(signatures)
+        if self.stream is not None:
+            fits, self.not_applicable = applicable(self.library, self.stream.shape)
+            self.stream.replace_signatures(fits)
+
+    def _learn(self, amplitude: Float32, t_ns: int) -> None:
+        """Count a frame towards layout and rate; with the last one, begin."""
         self._sum += amplitude
-        self._learnt += 1
-        if self._learnt < LAYOUT_FRAMES:
+        self._times.append(t_ns)
+        if len(self._times) < LAYOUT_FRAMES:
             return
-        layout = learn_layout(self._sum / self._learnt, self.n_antennas)
+        layout = learn_layout(self._sum / len(self._times), self.n_antennas)
+        rate_hz = frame_rate(self._times)
         self._sum[:] = 0.0
-        self._learnt = 0
-        fits, self.not_applicable = applicable(self.library, None if layout is None else layout.width)
-        if layout is None:
-            return
-        self.stream = VectorStream(scalar_axis(layout), fits, layout, self._sum.size)
+        self._times.clear()
+        shape = None
+        if layout is not None:
+            stride = frames_a_row(rate_hz)
+            shape = Shape(columns_of(layout), rate_hz / stride, rate_hz)
+        fits, self.not_applicable = applicable(self.library, shape)
+        if layout is not None:
+            axis = scalar_axis(layout)
+            self.stream = VectorStream(axis, fits, layout, carriers=self._sum.size, frame_rate_hz=rate_hz)
 
 
-def applicable(library: Sequence[Signature], width: int | None) -> tuple[list[Signature], list[NotApplicable]]:
-    """Part a library into the signatures that fit vectors of ``width`` and those that do not, with the reason."""
+def frame_rate(times_ns: Sequence[int]) -> float:
+    """Frames per second from receive times, by the mean interval without the two longest; ``USUAL_RATE_HZ`` if none."""
+    intervals = np.sort(np.maximum(np.diff(np.array(times_ns, np.int64)), 0))[: max(1, len(times_ns) - 3)]
+    mean_ns = float(intervals.mean()) if intervals.size else 0.0
+    return 1e9 / mean_ns if mean_ns > 0 else USUAL_RATE_HZ
+
+
+def applicable(library: Sequence[Signature], shape: Shape | None) -> tuple[list[Signature], list[NotApplicable]]:
+    """Part a library into the signatures that fit a stream and those that do not, with the reason."""
     fits: list[Signature] = []
     others: list[NotApplicable] = []
     for signature in library:
-        reason = why_not_applicable(signature, width)
+        reason = why_not_applicable(signature, shape)
         if reason is None:
             fits.append(signature)
         else:
@@ -298,5 +278,5 @@ def warm_up() -> None:
     """Compile every kernel of the per-frame path, or load it from the cache."""
     stream = FrameStream(1, BINS, [])
     iq = np.frombuffer(bytes(range(2 * BINS)), np.int8)
-    for _ in range(LAYOUT_FRAMES + 1):
-        stream.advance(iq)
+    for number in range(LAYOUT_FRAMES + 1):
+        stream.advance(iq, number * 33_000_000)

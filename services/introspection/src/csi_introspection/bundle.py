@@ -1,0 +1,101 @@
+"""A stream's whole state as one object that kernels take: unpacking many arrays a call would cost more than some stages.
+
+A numba structref: one reference to a record whose fields are the arrays, and named tuples of arrays, of every stage.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numba.core import types
+from numba.experimental import structref
+
+from csi_introspection._compile import kernel
+
+FIELDS = (
+    "layout",
+    "bins",
+    "values",
+    "vector",
+    "latest",
+    "axis",
+    "tail",
+    "rest",
+    "moments",
+    "inverse_scale",
+    "attractor",
+    "onset",
+    "clock",
+    "changes",
+    "row",
+    "mean",
+    "unit",
+    "ends",
+    "matcher",
+    "out",
+)
+"""What ``stream.advance_frame`` documents."""
+
+
+@structref.register
+class StateType(types.StructRef):  # type: ignore[misc]  # numba has no types
+    """numba's view of ``State``."""
+
+    def preprocess_fields(self, fields: Any) -> Any:  # noqa: PLR6301 - the hook's signature
+        """Literal integers would make a type of every value."""
+        return tuple((name, types.unliteral(kind)) for name, kind in fields)
+
+
+class State(structref.StructRefProxy):  # type: ignore[misc]
+    """Python's handle on a stream's state; made by ``bundle``."""
+
+
+structref.define_proxy(State, StateType, list(FIELDS))
+
+
+@kernel
+def bundle(
+    layout: Any,
+    bins: int,
+    values: Any,
+    vector: Any,
+    latest: Any,
+    axis: Any,
+    tail: Any,
+    rest: Any,
+    moments: Any,
+    inverse_scale: Any,
+    attractor: Any,
+    onset: Any,
+    clock: Any,
+    changes: Any,
+    row: Any,
+    mean: Any,
+    unit: Any,
+    ends: Any,
+    matcher: Any,
+    out: Any,
+) -> Any:
+    """Make the state from its ``FIELDS``."""
+    return State(
+        layout,
+        bins,
+        values,
+        vector,
+        latest,
+        axis,
+        tail,
+        rest,
+        moments,
+        inverse_scale,
+        attractor,
+        onset,
+        clock,
+        changes,
+        row,
+        mean,
+        unit,
+        ends,
+        matcher,
+        out,
+    )

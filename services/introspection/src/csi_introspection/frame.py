@@ -1,0 +1,278 @@
+"""One frame into a stream's state: the one kernel that Python calls per frame, and the result it writes."""
+
+from __future__ import annotations
+
+from math import nan
+from typing import Any
+
+import numpy as np
+
+from csi_introspection import dtw, promotion, quiet, regime, tail
+from csi_introspection._compile import kernel
+from csi_introspection.arrays import Float32, Float64, Int8, Record
+from csi_introspection.attractor import advance_attractor, noise_floor
+from csi_introspection.changes import advance_changes, count_block, describe_changes, finish_block, restart
+from csi_introspection.features import amplitude_of_iq, bins_of_amplitude
+from csi_introspection.matcher import REST, Matcher, advance_matcher, forget, open_afresh, rescale
+from csi_introspection.onset import advance_onset
+
+TAIL = 8
+"""Feature vectors kept, for the quiet's steps and changes."""
+TOP = 5
+"""Signatures reported, best first."""
+
+(
+    REGIME,
+    CHANGED,
+    EXPONENT,
+    DIMENSION,
+    CONFIDENCE,
+    AGE,
+    CALIBRATING,
+    ONSET,
+    MOVING,
+    SCORE,
+    MATCHES,
+) = range(11)
+"""Places in the result. After ``MATCHES``, their number, follow up to ``TOP`` of ``MATCH_FIELDS`` numbers: signature,
+score, promotion state, progress, p-value."""
+MATCH_FIELDS = 5
+RESULT_SIZE = MATCHES + 1 + TOP * MATCH_FIELDS
+
+CALM_S, SECOND_S, QUIET_S, INTERVAL_S, TO_FIT = range(5)
+"""Places in the clock: time since anything moved, running second, calm seconds in all, usual interval between frames;
+signatures whose tail is still to be fitted after the last second, counted from the frame after it."""
+CLOCK_SIZE = 5
+SETTLED_S = 1.0
+"""Stillness after which what moved before is over and the quiet is learnt from."""
+OPEN_ROWS = 3
+"""Rows before an onset at which a motion may have begun: a beginning is seen a little late."""
+COARSER = 0.05
+"""A quiet deviation that changed by less than this share leaves the signatures' scale alone."""
+GAP_S, GAP_FRAMES = 1.0, 10.0
+"""A silence longer than both separates what came before from what comes after."""
+
+
+@kernel
+def rounded(value: float) -> float:
+    """Round to four decimals: what is published has no more, and a short number is cheap to encode."""
+    return float(np.floor(value * 1e4 + 0.5) / 1e4)
+
+
+@kernel
+def report_attractor(attractor: Record, out: Float64) -> None:
+    """Write regime, exponent and dimension; nan where the data cannot say."""
+    out[REGIME] = attractor.regime
+    out[CHANGED] = attractor.changed
+    exponent, dimension = attractor.invariants[0], attractor.invariants[2]
+    if attractor.regime not in (regime.PERIODIC, regime.CHAOTIC):
+        exponent, dimension = nan, nan
+    confidence = 0.0
+    if not np.isnan(exponent) and not np.isnan(dimension):
+        confidence = min(attractor.invariants[1], attractor.invariants[3])
+    elif not np.isnan(exponent):
+        confidence = attractor.invariants[1]
+    elif not np.isnan(dimension):
+        confidence = attractor.invariants[3]
+    out[EXPONENT], out[DIMENSION], out[CONFIDENCE] = rounded(exponent), rounded(dimension), rounded(confidence)
+    out[AGE] = attractor.age
+
+
+@kernel
+def rank_of(matcher: Matcher, k: int) -> float:
+    """What signatures are ordered by: promoted ones first, then by score."""
+    active = matcher.states[k, promotion.STATE] in (promotion.EMERGING, promotion.CONFIRMED)
+    return float(matcher.matches[k, dtw.SCORE] + (1.0 if active else 0.0))
+
+
+@kernel
+def report_matches(matcher: Matcher, out: Float64) -> None:
+    """Write the best matches, see ``MATCHES``."""
+    n = matcher.matches.shape[0]
+    count = min(TOP, n)
+    out[MATCHES] = count
+    for place in range(count):
+        best = -1
+        for k in range(n):
+            taken = False
+            for earlier in range(place):
+                taken = taken or out[MATCHES + 1 + earlier * MATCH_FIELDS] == k
+            if not taken and (best < 0 or rank_of(matcher, k) > rank_of(matcher, best)):
+                best = k
+        at = MATCHES + 1 + place * MATCH_FIELDS
+        out[at] = best
+        out[at + 1] = rounded(matcher.matches[best, dtw.SCORE])
+        out[at + 2] = matcher.states[best, promotion.STATE]
+        out[at + 3] = rounded(matcher.matches[best, dtw.PROGRESS])
+        out[at + 4] = nan
+        if matcher.integers[best, REST] == 0:
+            out[at + 4] = np.exp(promotion.log_p_of(matcher, best, matcher.matches[best, dtw.HEAD_EVIDENCE]))
+
+
+@kernel
+def take_amplitude(state: Any, iq: Int8, amplitude: Float32) -> bool:
+    """Turn samples or amplitudes into the state's values and vector; False when an antenna heard nothing."""
+    if iq.size > 0:
+        amplitude_of_iq(iq, amplitude)
+    layout = state.layout
+    if state.bins == 0:
+        for d in range(state.vector.size):
+            state.vector[d] = amplitude[d]
+            state.values[d] = amplitude[d]
+        return True
+    return bool(bins_of_amplitude(amplitude, layout.live, layout.edges, state.bins, state.values, state.vector))
+
+
+@kernel
+def take_row(state: Any, afresh: int) -> None:
+    """Take the newest vector into the running row and describe the changes; ``afresh`` 1 forgets the recent past."""
+    width = state.vector.size
+    changes, row = state.changes, state.row
+    stride = changes.frames.shape[0]
+    latest = state.latest
+    if afresh == 1:
+        restart(changes, state.vector)
+        for d in range(width):
+            latest[0, d] = state.vector[d]
+            latest[1, d] = state.vector[d]
+    if stride > 1:  # many frames a row: one of them may be spoilt, and the middle of three costs less than a row
+        for d in range(width):
+            now, before, earlier = state.vector[d], latest[0, d], latest[1, d]
+            latest[1, d], latest[0, d] = before, now
+            row[d] = max(min(now, before), min(max(now, before), earlier))
+    else:
+        for d in range(width):
+            row[d] = state.vector[d]
+    ends = state.ends
+    if ends[2] > ends[1]:
+        advance_changes(changes, row[:width])
+        for d in range(width):
+            row[d] = np.float32(changes.row[d] / stride)
+        describe_changes(changes, row[ends[1] : ends[2]], row[ends[2] : ends[3]])
+
+
+@kernel
+def take_quiet(state: Any, verdict: int) -> None:
+    """Bring means, units and signatures up to a block that has ended with ``verdict``."""
+    rest, ends, unit = state.rest[0], state.ends, state.unit
+    state.attractor[0].floor = noise_floor(rest.scalar_variance, rest.scalar_mean)
+    weight = 0.0
+    if verdict in (quiet.ADOPTED, quiet.PLACED):
+        weight = 1.0
+    elif verdict == quiet.REFINED:
+        weight = quiet.BLEND
+    changed = False
+    for d in range(ends[1]):
+        state.mean[d] = state.moments[quiet.MEAN, d]
+        changed = changed or abs(unit[d] - state.inverse_scale[d]) > COARSER * unit[d]
+    if ends[2] > ends[1]:
+        finish_block(state.changes, weight)
+    if changed:
+        for d in range(ends[1]):
+            unit[d] = state.inverse_scale[d]
+    for kind in range(1, 3):
+        if ends[kind + 1] > ends[kind]:
+            value = np.float32(1.0 / np.sqrt(state.changes.spread[kind - 1, 0]))
+            if abs(value - unit[ends[kind]]) > COARSER * unit[ends[kind]]:
+                changed = True
+                for d in range(ends[kind], ends[kind + 1]):
+                    unit[d] = value
+    if changed or verdict == quiet.ADOPTED:
+        rescale(state.matcher, unit)
+    if verdict in (quiet.ADOPTED, quiet.PLACED):
+        forget(state.matcher)
+    if verdict == quiet.ADOPTED:
+        state.matcher.counts.fill(0)
+        state.clock[QUIET_S] = 0.0
+
+
+@kernel
+def match_row(state: Any, dt_s: float) -> None:
+    """Match the newest row, promote, and learn what the quiet looks like to the signatures."""
+    matcher, clock, onset = state.matcher, state.clock, state.onset.state[0]
+    if onset.onset == 1:
+        open_afresh(matcher, OPEN_ROWS)
+    was_calm = clock[CALM_S] >= SETTLED_S
+    clock[CALM_S] = 0.0 if onset.moving == 1 else clock[CALM_S] + dt_s
+    calm = clock[CALM_S] >= SETTLED_S
+    if calm and not was_calm:
+        open_afresh(matcher, 0)
+    cost = quiet.quiet_cell_cost(state.moments, dtw.STEP_WEIGHT)
+    advance_matcher(matcher, state.row, state.mean, state.unit, state.ends, cost)
+    promotion.take_evidence(matcher)
+    promotion.promote(matcher)
+    if clock[TO_FIT] < matcher.counts.size:
+        promotion.fit_one(matcher, int(clock[TO_FIT]))
+        clock[TO_FIT] += 1.0
+    clock[SECOND_S] += dt_s
+    if clock[SECOND_S] >= 1.0:
+        clock[SECOND_S] = 0.0
+        clock[TO_FIT] = 0.0
+        promotion.close_second(matcher, 1 if calm else 0)
+        clock[QUIET_S] += 1.0 if calm else 0.0
+
+
+@kernel
+def advance_frame(state: Any, iq: Int8, amplitude: Float32, dt_s: float) -> None:
+    """Take one frame into a stream's state.
+
+    A frame in which an antenna heard nothing leaves the state as it was, and its result but for ``CHANGED`` and
+    ``ONSET``.
+
+    Args:
+        state: A ``bundle.State``: ``layout`` and ``bins`` (``features.Layout``; 0 bins: frames are vectors already),
+            ``values`` (live) and ``vector`` (W) of the newest frame, ``latest`` (2, W) the ones before, ``axis`` (W)
+            that make the attractor's scalar, ``tail`` (TAIL, W), the quiet's ``rest``, ``moments`` and
+            ``inverse_scale``, ``attractor``, ``onset``, ``clock`` (see ``CALM_S``), ``changes``, ``row`` (columns) with
+            ``mean`` and ``unit`` of all kinds and their ``ends``, ``matcher``, and ``out`` (RESULT_SIZE), the result.
+        iq: Interleaved I, Q, antenna-major. Empty: ``amplitude`` holds the frame's amplitudes.
+        amplitude: (antennas x sub-carriers).
+        dt_s: Seconds since the frame before, 0 where there is none.
+    """
+    out = state.out
+    out[CHANGED], out[ONSET] = 0.0, 0.0
+    if not take_amplitude(state, iq, amplitude):
+        return
+    rest, attractor, onset = state.rest[0], state.attractor[0], state.onset
+    clock, vector = state.clock, state.vector
+    gap = clock[INTERVAL_S] > 0.0 and dt_s > max(GAP_S, GAP_FRAMES * clock[INTERVAL_S])
+    first = attractor.time == 0
+    dt_s = 0.0 if gap else max(dt_s, 0.0)
+    if not gap and dt_s > 0.0:
+        usual = clock[INTERVAL_S]
+        clock[INTERVAL_S] = dt_s if usual == 0.0 else usual + 0.02 * (min(dt_s, 3.0 * usual) - usual)
+    advance_onset(
+        onset.state,
+        onset.sums,
+        onset.recent,
+        onset.noise,
+        onset.levels,
+        onset.channels,
+        onset.tails,
+        state.values,
+        2.0 * (GAP_S + GAP_FRAMES * clock[INTERVAL_S]) if gap else dt_s,
+    )
+    if gap:
+        forget(state.matcher)
+    take_row(state, 1 if gap or first else 0)
+    held = min(attractor.time, TAIL - 1)
+    place = attractor.time % TAIL
+    scalar = 0.0
+    for d in range(vector.size):
+        state.tail[place, d] = vector[d]
+        scalar += state.axis[d] * vector[d]
+    before = state.tail[(place + TAIL - min(held, 1)) % TAIL]
+    earlier = state.tail[(place + TAIL - min(held, quiet.LAG)) % TAIL]
+    if state.ends[2] > state.ends[1]:
+        count_block(state.changes, state.row[state.ends[1] : state.ends[2]], state.row[state.ends[2] : state.ends[3]])
+    verdict = quiet.advance_quiet(rest, state.moments, state.inverse_scale, vector, before, earlier, scalar)
+    if verdict != quiet.KEPT:
+        take_quiet(state, verdict)
+    advance_attractor(attractor, scalar)
+    if rest.calibrated == 1:
+        match_row(state, dt_s)
+        report_matches(state.matcher, out)
+    report_attractor(attractor, out)
+    out[CALIBRATING] = 1.0 if rest.calibrated == 0 or clock[QUIET_S] < tail.FEWEST else 0.0
+    answer = onset.state[0]
+    out[ONSET], out[MOVING], out[SCORE] = answer.onset, answer.moving, rounded(answer.score)
