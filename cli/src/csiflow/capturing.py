@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from csi_introspection import library
-from csi_introspection.capture import DIFFERS, CaptureError, Cut, Take, cut_take, make_signature, why_not_capturable
+from csi_introspection.capture import DIFFERS, CaptureError, Cut, Take, cut_take, make_signature
 from csi_introspection.features import KINDS
 from csi_introspection.threshold import Confusion, Suggestion, confusions, suggest
 from csi_schemas.common import Provenance
@@ -97,8 +97,6 @@ def target_of(label: str, out: Path, kind: str, takes: int, *, rest: bool, force
         fail("--label is empty; say in words what the motion is", 2)
     if kind not in KINDS:
         fail(f"there is no feature kind {escape(kind)}; it is one of {', '.join(KINDS)}", 2)
-    if (reason := why_not_capturable(kind)) is not None:
-        fail(reason, 2)
     if not library.is_identity(identity_of(out)):
         fail(f"{escape(str(out))} gives no id: use letters, digits, '.', '_' and '-', as in DIR/wave.sig.json", 2)
     if not out.parent.is_dir():

@@ -8,10 +8,12 @@ import msgspec
 import numpy as np
 import pytest
 from csi_introspection.capture import ROWS, CaptureError, Clip, Cut, cut_take, displaced_rows, make_signature
+from csi_introspection.features import amplitudes
 from csi_introspection.library import check, write
 from csi_introspection.likeness import likeness
 from csi_introspection.offline import analyse
 from csi_introspection.reference import record, walk
+from csi_introspection.stream import FrameStream
 from csi_schemas.signature import FeatureKind
 from unit.introspection.takes import DURATION_S, clip, cut_of, take
 
@@ -120,11 +122,43 @@ def test_an_empty_stream_is_refused() -> None:
         cut_take(empty, cut_of(empty), KIND)
 
 
-def test_a_kind_without_an_encoder_is_refused() -> None:
-    """Vec128 is in the format, but nothing makes it."""
+@pytest.mark.parametrize(("kind", "width"), [("lag", 5), ("vec128", 128)])
+def test_kinds_of_change_tell_motion_from_quiet(kind: FeatureKind, width: int) -> None:
+    """A walk departs clearly, quiet does not; takes of a walk are alike."""
+    first, second, still = (
+        cut_take(made, cut_of(made), kind) for made in (clip("walk", 0), clip("walk", 1), clip("nothing", 2))
+    )
+    assert first.vectors.shape == (ROWS, width)
+    assert first.differs
+    assert second.differs
+    assert not still.differs
+    assert likeness(first.vectors / first.deviation, second.stream / first.deviation, 8) > 0.8
+
+
+def test_kinds_of_change_are_what_the_stream_says() -> None:
+    """On a long quiet and a walk, captured rows are those of the per-frame path, whose quiet is another block's."""
+    iq = record(walk(64), 0.5, 21, quiet_frames=1200)
+    t_ns = np.rint(np.arange(len(iq)) * 1e9 / 30.0).astype(np.int64)
+    clipped = Clip(np.stack([amplitudes(row) for row in iq]), t_ns, 1)
+    for kind in ("lag", "vec128"):
+        rows, rate_hz = displaced_rows(kind, clipped, int(t_ns[1200]))
+        assert rate_hz == pytest.approx(30.0)
+        stream = FrameStream(1, 64, [])
+        live = []
+        for row, time in zip(iq, t_ns.tolist(), strict=True):
+            stream.advance(row, time)
+            live.append(None if stream.stream is None else stream.stream.displacement(kind))
+        for number in range(1200, len(iq), 7):
+            assert live[number] is not None
+            np.testing.assert_allclose(rows[number], live[number], atol=0.35)
+
+
+def test_kinds_of_change_need_a_row_rate() -> None:
+    """At 10 frames a second a change over rows is another one: refused with both lengths."""
     made = clip("walk", 11)
-    with pytest.raises(CaptureError, match="feature kind vec128: csiflow has no encoder"):
-        cut_take(made, cut_of(made), "vec128")
+    slow = Clip(made.amplitude[::3], made.t_ns[::3], 1)
+    with pytest.raises(CaptureError, match=r"lag is made of changes over rows of 40 ms.*rows of 100 ms"):
+        cut_take(slow, cut_of(slow), "lag")
 
 
 def test_the_file_of_a_capture_passes_the_check(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from csiflow.runfile import bootstrap_servers
 from csiflow.running import run_until_signal
 from csiflow.settings import CliSettings
 
-Kind = Annotated[str, typer.Option(help="Feature kind: amplitude_l2_per_subcarrier or lag.")]
+Kind = Annotated[str, typer.Option(help="Feature kind: amplitude_l2_per_subcarrier, lag or vec128.")]
 
 
 def capture_signature(
