@@ -79,6 +79,14 @@ INTROSPECTION_SIGNATURES = Gauge("csiflow_introspection_signatures", "Signatures
 INTROSPECTION_MEMBERS = Counter(
     "csiflow_introspection_members", "Thinned snapshots published for the fusion of zones, one for each zone of a node."
 )
+INTROSPECTION_LIBRARY_RELOADS = Counter(
+    "csiflow_introspection_library_reloads", "Changes of the signature folder taken up without a restart."
+)
+INTROSPECTION_SIGNATURE_PROBLEMS = Gauge(
+    "csiflow_introspection_signature_problems",
+    "Signature files with a problem; of those that were good before, that version is still in use. "
+    "csiflow signatures check says what is wrong.",
+)
 INTROSPECTION_FORGOTTEN = Counter(
     "csiflow_introspection_streams_forgotten",
     "Streams whose state was dropped: idle for too long, or to make room for new ones. Rising 'room' means more "

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -12,13 +13,13 @@ from weakref import WeakSet
 import structlog
 from csi_runtime.exits import CANNOT_RUN_AS_CONFIGURED, run_configured
 from csi_runtime.logs import configure_logging
-from csi_runtime.metrics import INTROSPECTION_SIGNATURES, STREAM_STREAMS
+from csi_runtime.metrics import STREAM_STREAMS
 from csi_schemas.topics import FRAMES, INTROSPECTION, LATEST, MEMBERS
 from csi_streaming import run_service
 
-from csi_introspection import library
 from csi_introspection.disabled import serve_disabled
 from csi_introspection.processor import IntrospectionProcessor
+from csi_introspection.reload import LibraryWatcher
 from csi_introspection.settings import IntrospectionSettings
 from csi_introspection.stream import warm_up
 
@@ -29,31 +30,32 @@ NAME = "introspection"
 log = structlog.get_logger(__name__)
 
 
-def load_signatures(settings: IntrospectionSettings) -> list[Signature] | None:
-    """Load the library and log what is wrong with it; ``None`` when its folder does not exist."""
+@contextmanager
+def signature_library(settings: IntrospectionSettings) -> Iterator[Callable[[], Sequence[Signature]]]:
+    """Load the library and keep it what the folder holds while the context is open; yields how to ask for it.
+
+    Raises:
+        NotADirectoryError: the folder does not exist.
+    """
     if settings.signatures is None:
         log.warning("no signature library: nothing will be matched; set CSIFLOW_SIGNATURES to a folder")
-        return []
-    try:
-        report = library.check(settings.signatures)
-    except NotADirectoryError as error:
-        log.error("the signature library cannot be loaded; mend CSIFLOW_SIGNATURES", reason=str(error))  # noqa: TRY400 - the trace says nothing
-        return None
-    for problem in report.problems:
-        log.warning("a signature is left out", file=problem.file, field=problem.field, reason=problem.message)
-    log.info("signatures loaded", folder=str(settings.signatures), ids=[s.id for s in report.signatures])
-    INTROSPECTION_SIGNATURES.set(len(report.signatures))
-    return report.signatures
+        none: tuple[Signature, ...] = ()
+        yield lambda: none
+        return
+    watcher = LibraryWatcher(settings.signatures, settings.signatures_poll_s)
+    watcher.load()
+    with watcher.watching():
+        yield lambda: watcher.signatures
 
 
 def make_processor(
     settings: IntrospectionSettings,
-    signatures: Sequence[Signature],
+    library: Callable[[], Sequence[Signature]],
     alive: WeakSet[IntrospectionProcessor],
     partition: int,
 ) -> IntrospectionProcessor:
     """Make the processor of one partition; ``alive`` knows it for as long as the worker does."""
-    processor = IntrospectionProcessor(partition, settings, signatures)
+    processor = IntrospectionProcessor(partition, settings, library(), library)
     alive.add(processor)
     return processor
 
@@ -69,9 +71,17 @@ def start(arguments: Sequence[str] | None = None) -> int:
     if not settings.enabled:
         return serve_disabled(NAME, settings)
     configure_logging(NAME, settings)
-    signatures = load_signatures(settings)
-    if signatures is None:
-        return CANNOT_RUN_AS_CONFIGURED
+    with ExitStack() as stack:
+        try:
+            library = stack.enter_context(signature_library(settings))
+        except NotADirectoryError as error:
+            log.error("the signature library cannot be loaded; mend CSIFLOW_SIGNATURES", reason=str(error))  # noqa: TRY400 - the trace says nothing
+            return CANNOT_RUN_AS_CONFIGURED
+        return serve(settings, library)
+
+
+def serve(settings: IntrospectionSettings, library: Callable[[], Sequence[Signature]]) -> int:
+    """Run with warm kernels until told to stop; returns the exit code."""
     began = perf_counter()
     warm_up()
     log.info("kernels are ready", seconds=round(perf_counter() - began, 2))
@@ -80,7 +90,7 @@ def start(arguments: Sequence[str] | None = None) -> int:
     return run_service(
         NAME,
         settings,
-        partial(make_processor, settings, signatures, alive),
+        partial(make_processor, settings, library, alive),
         source=FRAMES,
         outputs=(INTROSPECTION, LATEST, MEMBERS),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -67,12 +67,26 @@ class IntrospectionProcessor:
     rebuilt from older frames, so ``frame_count`` counts from wherever those begin.
     """
 
-    def __init__(self, partition: int, settings: IntrospectionSettings, signatures: Sequence[Signature]) -> None:
-        """Start without any state."""
+    def __init__(
+        self,
+        partition: int,
+        settings: IntrospectionSettings,
+        signatures: Sequence[Signature],
+        current: Callable[[], Sequence[Signature]] | None = None,
+    ) -> None:
+        """Start without any state.
+
+        Args:
+            partition: Its number.
+            settings: See there.
+            signatures: The library.
+            current: Asked at every tick for the library as it is now; another object means that it changed.
+        """
         self.entries: dict[Key, Entry] = {}
         self._partition = partition
         self._settings = settings
         self._signatures = signatures
+        self._current = current
         self._idle_ns = int(settings.idle_s * 1e9)
         self._latest_ns = int(settings.latest_interval_s * 1e9)
         self._zones = Zones(settings.zones)
@@ -103,7 +117,9 @@ class IntrospectionProcessor:
         return outputs
 
     def tick(self, now_ns: int) -> list[Output]:
-        """Put the last snapshot before a silence on csi.latest.v1; forget idle streams."""
+        """Take up a changed library; put the last snapshot before a silence on csi.latest.v1; forget idle streams."""
+        if self._current is not None and (current := self._current()) is not self._signatures:
+            self.replace_signatures(current)
         outputs: list[Output] = []
         for key, entry in list(self.entries.items()):
             if entry.stream.frame_count != entry.noticed_frames:
@@ -115,6 +131,12 @@ class IntrospectionProcessor:
             if silent_ns >= self._idle_ns:
                 self._forget(key, "idle")
         return outputs
+
+    def replace_signatures(self, signatures: Sequence[Signature]) -> None:
+        """Match against another library from the next frame on; every stream keeps what it knows of its quiet."""
+        self._signatures = signatures
+        for entry in self.entries.values():
+            entry.stream.replace_library(signatures)
 
     def _entry(self, frame: CsiFrame) -> Entry:
         channel = _channel_of(frame.frequency_mhz)

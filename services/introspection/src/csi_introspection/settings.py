@@ -32,6 +32,8 @@ class IntrospectionSettings(StreamingSettings):
     )
     """Folder of the ``*.sig.json`` files; by default the checkout's ``signatures/``. Also read from
     ``CSIFLOW_INTROSPECTION_SIGNATURES``."""
+    signatures_poll_s: float = Field(default=1.0, ge=0.05)
+    """Seconds between two looks at that folder: files added, changed or removed count without a restart."""
     idle_s: float = Field(default=600.0, ge=10)
     """A stream that is silent for this long is forgotten: its state, calibration included, begins anew."""
     max_streams: int = Field(default=256, ge=1)
