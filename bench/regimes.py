@@ -83,7 +83,7 @@ def cost(row: Row) -> float:
 def regimes_of(path: Path) -> tuple[Int64, Any]:
     """Regime of every frame of a recording, -1 while the stream calibrates, and the frames' labels."""
     with np.load(path) as z:
-        labels = z["label_names"][z["label"]]
+        labels, t_ns = z["label_names"][z["label"]], z["t_ns"].tolist()
         values = z["iq"].astype(np.float32) if "iq" in z else z["amplitude"].astype(np.float32)
     amplitude = np.hypot(values[..., 0], values[..., 1]) if values.ndim == 4 else values
     count, antennas, subcarriers = amplitude.shape
@@ -91,7 +91,7 @@ def regimes_of(path: Path) -> tuple[Int64, Any]:
     stream = FrameStream(antennas, subcarriers, [])
     names = np.full(count, -1)
     for number in range(count):
-        stream.advance_amplitude(rows[number])
+        stream.advance_amplitude(rows[number], t_ns[number])
         inner = stream.stream
         if inner is not None and number > LAYOUT_FRAMES:
             attractor = inner.attractor[0]

@@ -15,6 +15,7 @@ from csiflow.settings import checkout
 BENCHES = {
     "flow": "flow.py",
     "introspection": "introspection.py",
+    "d8": "d8.py",
     "onset": "onset.py",
     "regimes": "regimes.py",
     "fanout": "fanout.py",

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from csi_events.offline import frame_states, run
+from csi_introspection.frame import TOP
 from csi_introspection.offline import follow
-from csi_introspection.stream import TOP
 from csi_schemas.events import BreathingEstimated, MotionStarted
 from csi_schemas.introspection import Regime
 from numpy.typing import NDArray

@@ -1,4 +1,4 @@
-"""A stream's whole state as one object that kernels take: unpacking many arrays a call would cost more than some stages.
+"""A stream's whole state as one object that kernels take: unpacking many arrays a call costs more than some stages.
 
 A numba structref: one reference to a record whose fields are the arrays, and named tuples of arrays, of every stage.
 """
@@ -11,6 +11,9 @@ from numba.core import types
 from numba.experimental import structref
 
 from csi_introspection._compile import kernel
+
+_StructRef: Any = types.StructRef  # type: ignore[attr-defined]  # numba exports it without saying so
+_unliteral: Any = types.unliteral  # type: ignore[attr-defined]
 
 FIELDS = (
     "layout",
@@ -38,12 +41,12 @@ FIELDS = (
 
 
 @structref.register
-class StateType(types.StructRef):  # type: ignore[misc]  # numba has no types
+class StateType(_StructRef):  # type: ignore[misc]
     """numba's view of ``State``."""
 
-    def preprocess_fields(self, fields: Any) -> Any:  # noqa: PLR6301 - the hook's signature
+    def preprocess_fields(self, fields: Any) -> Any:
         """Literal integers would make a type of every value."""
-        return tuple((name, types.unliteral(kind)) for name, kind in fields)
+        return tuple((name, _unliteral(kind)) for name, kind in fields)
 
 
 class State(structref.StructRefProxy):  # type: ignore[misc]

@@ -1,7 +1,7 @@
 """How fast the room changes: the energy of a frame's change over several lags, in each bin of sub-carriers.
 
-The features ``lag`` and ``vec128`` are logarithms of these energies relative to the stream's quiet. They know motion and
-neither place nor posture, and they are means over antennas, so they fit streams of any number of antennas.
+The features ``lag`` and ``vec128`` are logarithms of these energies relative to the stream's quiet. They know motion
+and neither place nor posture, and they are means over antennas, so they fit streams of any number of antennas.
 
 A row is the mean of the newest ``stride`` frames. The energy at a lag is the squared difference of two rows that many
 rows apart, averaged over the antennas and over the frames of the last ``SMOOTH`` rows. It is kept by running sums, so

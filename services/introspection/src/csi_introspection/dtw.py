@@ -28,34 +28,9 @@ FEWEST_FRAMES = FEWEST_ROWS = 2
 SCORE, PROGRESS, EVIDENCE, FRAMES, HEAD_SCORE, HEAD_EVIDENCE, WHOLE_SCORE, WHOLE_EVIDENCE = range(8)
 """Columns of a signature's match: of the prefix with the most evidence, of the best prefix within the head, and of the
 whole."""
+ONE = np.uint64(1)
 _ZERO = np.float32(0.0)
 _TWO = np.float32(2.0)
-
-
-@kernel
-def advance_offset(diagonal: Float32, longer: Float32, shorter: Float32, cost: Float32, cells: Float32) -> None:
-    """Advance all rows at one offset.
-
-    Args:
-        diagonal: (L) last frame's cells at this offset, one row before.
-        longer: (L) last frame's cells one offset below, same row: this frame repeats the row.
-        shorter: (L) this frame's cells one offset above, one row before: this row repeats the frame.
-        cost: (L) this frame against each row.
-        cells: (L) receives the accumulated costs.
-    """
-    for j in range(cost.size):
-        c = cost[j]
-        best, other, third = diagonal[j] + c + c, longer[j] + c, shorter[j] + c
-        best = min(best, other)
-        cells[j] = min(best, third)
-
-
-@kernel
-def raise_evidence(cells: Float32, energy: Float32, weight: Float32, evidence: Float32) -> None:
-    """Raise each row's ``evidence`` to that of its match at one offset where this is more."""
-    for j in range(weight.size):
-        value, best = energy[j] - cells[j] * weight[j], evidence[j]
-        evidence[j] = max(best, value)
 
 
 @kernel
@@ -120,17 +95,27 @@ def advance_cells(
         first: Fewest rows that count.
         evidence: (L) most evidence by row.
     """
-    rows = cost.size
-    for r in range(2 * band + 1, 0, -1):
-        ahead = r - band  # cell j of this offset has matched j + ahead frames
-        advance_offset(last[r, :rows], last[r - 1, 1 : rows + 1], cells[r + 1, :rows], cost, cells[r, 1 : rows + 1])
+    # Unsigned indices cannot count from the end, which is what lets the compiler use SIMD without slices, and a slice
+    # costs more here than the row it would name.
+    rows = np.uint64(cost.size)
+    for down in range(2 * band + 1):
+        offset = 2 * band + 1 - down
+        ahead = offset - band  # cell j of this offset has matched j + ahead frames
+        r = np.uint64(offset)
+        above, below = r + ONE, r - ONE
+        for j in range(rows):
+            c = cost[j]
+            best, longer, shorter = last[r, j] + c + c, last[below, j + ONE] + c, cells[above, j] + c
+            best = min(best, longer)
+            cells[r, j + ONE] = min(best, shorter)
         if ahead == 1:
-            cells[r, 1] = _TWO * cost[0]
+            cells[r, ONE] = _TWO * cost[0]
         start = max(first - 1, FEWEST_FRAMES - ahead)
-        if start < rows:
-            raise_evidence(
-                cells[r, 1 + start : rows + 1], energy[start + ahead :], weights[r, start:rows], evidence[start:]
-            )
+        if start < cost.size:
+            at, matched = np.uint64(start), np.uint64(start + ahead)
+            for j in range(np.uint64(cost.size - start)):
+                value = energy[matched + j] - cells[r, at + j + ONE] * weights[r, at + j]
+                evidence[at + j] = max(evidence[at + j], value)
 
 
 @kernel

@@ -51,8 +51,6 @@ class Kind(NamedTuple):
     """Raised whenever the same frame would give another vector; signatures of another version no longer fit."""
     of_changes: bool
     """Made of changes over rows, so that the length of a row matters."""
-    unavailable: str | None = None
-    """Why no stream has this feature, if none has."""
 
 
 KINDS: dict[FeatureKind, Kind] = {

@@ -106,7 +106,9 @@ def report_matches(matcher: Matcher, out: Float64) -> None:
         out[at + 3] = rounded(matcher.matches[best, dtw.PROGRESS])
         out[at + 4] = nan
         if matcher.integers[best, REST] == 0:
-            out[at + 4] = np.exp(promotion.log_p_of(matcher, best, matcher.matches[best, dtw.HEAD_EVIDENCE]))
+            active = matcher.states[best, promotion.STATE] in (promotion.EMERGING, promotion.CONFIRMED)
+            column = dtw.EVIDENCE if active else dtw.HEAD_EVIDENCE  # what promoted it is past when the head is over
+            out[at + 4] = np.exp(promotion.log_p_of(matcher, best, matcher.matches[best, column]))
 
 
 @kernel
@@ -130,8 +132,11 @@ def take_row(state: Any, afresh: int) -> None:
     changes, row = state.changes, state.row
     stride = changes.frames.shape[0]
     latest = state.latest
+    ends = state.ends
+    has_changes = ends[2] > ends[1]
     if afresh == 1:
-        restart(changes, state.vector)
+        if has_changes:
+            restart(changes, state.vector)
         for d in range(width):
             latest[0, d] = state.vector[d]
             latest[1, d] = state.vector[d]
@@ -143,8 +148,7 @@ def take_row(state: Any, afresh: int) -> None:
     else:
         for d in range(width):
             row[d] = state.vector[d]
-    ends = state.ends
-    if ends[2] > ends[1]:
+    if has_changes:
         advance_changes(changes, row[:width])
         for d in range(width):
             row[d] = np.float32(changes.row[d] / stride)
@@ -152,34 +156,36 @@ def take_row(state: Any, afresh: int) -> None:
 
 
 @kernel
-def take_quiet(state: Any, verdict: int) -> None:
-    """Bring means, units and signatures up to a block that has ended with ``verdict``."""
-    rest, ends, unit = state.rest[0], state.ends, state.unit
-    state.attractor[0].floor = noise_floor(rest.scalar_variance, rest.scalar_mean)
-    weight = 0.0
-    if verdict in (quiet.ADOPTED, quiet.PLACED):
-        weight = 1.0
-    elif verdict == quiet.REFINED:
-        weight = quiet.BLEND
+def take_units(state: Any) -> bool:
+    """Bring the quiet's means and deviations to where they are now; True when a deviation changed notably."""
+    ends, unit = state.ends, state.unit
     changed = False
     for d in range(ends[1]):
         state.mean[d] = state.moments[quiet.MEAN, d]
         changed = changed or abs(unit[d] - state.inverse_scale[d]) > COARSER * unit[d]
-    if ends[2] > ends[1]:
-        finish_block(state.changes, weight)
     if changed:
-        for d in range(ends[1]):
-            unit[d] = state.inverse_scale[d]
+        unit[: ends[1]] = state.inverse_scale
     for kind in range(1, 3):
         if ends[kind + 1] > ends[kind]:
             value = np.float32(1.0 / np.sqrt(state.changes.spread[kind - 1, 0]))
             if abs(value - unit[ends[kind]]) > COARSER * unit[ends[kind]]:
                 changed = True
-                for d in range(ends[kind], ends[kind + 1]):
-                    unit[d] = value
-    if changed or verdict == quiet.ADOPTED:
-        rescale(state.matcher, unit)
-    if verdict in (quiet.ADOPTED, quiet.PLACED):
+                unit[ends[kind] : ends[kind + 1]] = value
+    return bool(changed)
+
+
+@kernel
+def take_quiet(state: Any, verdict: int) -> None:
+    """Bring means, units and signatures up to a block that has ended with ``verdict``."""
+    rest = state.rest[0]
+    state.attractor[0].floor = noise_floor(rest.scalar_variance, rest.scalar_mean)
+    anew = verdict in (quiet.ADOPTED, quiet.PLACED)
+    if state.ends[2] > state.ends[1]:
+        weight = quiet.BLEND if verdict in (quiet.REFINED, quiet.PLACED) else 0.0
+        finish_block(state.changes, 1.0 if verdict == quiet.ADOPTED else weight)
+    if take_units(state) or verdict == quiet.ADOPTED:
+        rescale(state.matcher, state.unit)
+    if anew:
         forget(state.matcher)
     if verdict == quiet.ADOPTED:
         state.matcher.counts.fill(0)

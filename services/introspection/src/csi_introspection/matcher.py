@@ -220,7 +220,7 @@ def advance_matcher(
     matcher.turns[stride] += 1
     now = matcher.turns[phase] % 2
     row, before = matcher.vectors[phase, now], matcher.vectors[phase, 1 - now]
-    for d in range(vector.size):
+    for d in range(ends[KINDS]):
         row[d] = np.float32((vector[d] - mean[d]) * unit[d])
     for kind in range(KINDS):
         first, last = ends[kind], ends[kind + 1]

@@ -1,7 +1,7 @@
 """When a match is promoted, confirmed and taken back.
 
 A signature is promoted when the evidence of its head is unlikely in this stream's own quiet, explains enough of what
-moved, and no signature of another label has more. The whole of it confirms; it is taken back when it ends, fades or is
+moved, and no unlikely one of another label has more. The whole of it confirms; it is taken back when it ends or is
 overtaken before that. What counts as unlikely follows from the false matches an hour that are wanted, so that a
 promotion means the same in every stream.
 """
@@ -40,53 +40,62 @@ def log_p_of(matcher: Matcher, k: int, evidence: float) -> float:
 
 
 @kernel
-def promote(matcher: Matcher) -> None:
-    """Bring every signature's state up to its newest match."""
-    n = matcher.integers.shape[0]
-    limit = log_limit(n)
-    stride = matcher.vectors.shape[0]
-    for kind in range(KINDS):
-        leader = -1
-        for k in range(n):
-            if matcher.integers[k, KIND] == kind and matcher.integers[k, REST] == 0:
-                ahead = leader < 0 or matcher.matches[k, dtw.HEAD_EVIDENCE] > matcher.matches[leader, dtw.HEAD_EVIDENCE]
-                leader = k if ahead else leader
-        for k in range(n):
-            if matcher.integers[k, KIND] != kind:
-                continue
-            state, match = matcher.states[k], matcher.matches[k]
-            if matcher.integers[k, REST] == 1:
-                state[STATE] = CONFIRMED if match[dtw.SCORE] >= matcher.thresholds[k] else NONE
-                continue
-            advance_state(matcher, k, leader, limit, stride)
+def leader_of(matcher: Matcher, kind: int, limit: float) -> int:
+    """Return the signature of ``kind`` with the most evidence of those whose log p is below ``limit``; -1: none."""
+    leader = -1
+    for k in range(matcher.integers.shape[0]):
+        if matcher.integers[k, KIND] == kind and matcher.integers[k, REST] == 0:
+            own = matcher.matches[k, dtw.HEAD_EVIDENCE]
+            ahead = leader < 0 or own > matcher.matches[leader, dtw.HEAD_EVIDENCE]
+            if ahead and log_p_of(matcher, k, own) < limit:
+                leader = k
+    return leader
 
 
 @kernel
-def advance_state(matcher: Matcher, k: int, leader: int, limit: float, stride: int) -> None:
-    """Advance the state of signature ``k``; ``leader`` has the most evidence of its kind."""
+def promote(matcher: Matcher) -> None:
+    """Bring every signature's state up to its newest match."""
+    n = matcher.integers.shape[0]
+    motions = 0
+    for k in range(n):
+        motions += 1 - matcher.integers[k, REST]
+    limit = log_limit(motions)
+    for kind in range(KINDS):
+        leader = leader_of(matcher, kind, limit)
+        for k in range(n):
+            if matcher.integers[k, KIND] != kind:
+                continue
+            if matcher.integers[k, REST] == 1:
+                at_rest = matcher.matches[k, dtw.SCORE] >= matcher.thresholds[k]
+                matcher.states[k, STATE] = CONFIRMED if at_rest else NONE
+            else:
+                advance_state(matcher, k, leader, limit)
+
+
+@kernel
+def advance_state(matcher: Matcher, k: int, leader: int, limit: float) -> None:
+    """Advance the state of signature ``k``; ``leader`` as ``leader_of`` says."""
     state, match, numbers = matcher.states[k], matcher.matches[k], matcher.integers[k]
     own = match[dtw.HEAD_EVIDENCE]
-    same = numbers[LABEL] == matcher.integers[leader, LABEL]
-    p = log_p_of(matcher, k, own)
+    leads = leader >= 0 and numbers[LABEL] == matcher.integers[leader, LABEL]
     if state[STATE] in (NONE, RETRACTED):
         state[STATE] = NONE
-        if same and p < limit and match[dtw.HEAD_SCORE] >= matcher.thresholds[k]:
+        if leads and log_p_of(matcher, k, own) < limit and match[dtw.HEAD_SCORE] >= matcher.thresholds[k]:
             state[STATE] = EMERGING
             state[AGE] = 0
         return
     state[AGE] += 1
-    overtaken = not same and matcher.matches[leader, dtw.HEAD_EVIDENCE] > OVERTAKEN * max(own, 0.0)
-    overtaken = overtaken and log_p_of(matcher, leader, matcher.matches[leader, dtw.HEAD_EVIDENCE]) < limit
-    over = state[AGE] > (numbers[LENGTH] + numbers[BAND]) * stride
+    overtaken = False
+    if leader >= 0 and not leads:
+        overtaken = matcher.matches[leader, dtw.HEAD_EVIDENCE] > OVERTAKEN * max(own, 0.0)
+    whole = log_p_of(matcher, k, match[dtw.WHOLE_EVIDENCE])
     if state[STATE] == CONFIRMED:
-        over = not log_p_of(matcher, k, match[dtw.WHOLE_EVIDENCE]) < FADED * limit
-    elif not overtaken:
-        whole = log_p_of(matcher, k, match[dtw.WHOLE_EVIDENCE])
-        if whole < limit and match[dtw.WHOLE_SCORE] >= matcher.thresholds[k]:
-            state[STATE] = CONFIRMED
-            return
-    if overtaken or over:
-        state[STATE] = RETRACTED if state[STATE] == EMERGING else NONE
+        if overtaken or not whole < FADED * limit:
+            state[STATE] = NONE
+    elif overtaken or state[AGE] > (numbers[LENGTH] + numbers[BAND]) * matcher.vectors.shape[0]:
+        state[STATE] = RETRACTED
+    elif whole < limit and match[dtw.WHOLE_SCORE] >= matcher.thresholds[k]:
+        state[STATE] = CONFIRMED
 
 
 @kernel

@@ -8,7 +8,6 @@ import msgspec
 from csi_schemas.common import Origin
 from csi_schemas.introspection import IntrospectionSnapshot, Similarity
 
-from csi_introspection.regime import NAMES, UNKNOWN
 from csi_introspection.frame import (
     AGE,
     CALIBRATING,
@@ -25,6 +24,7 @@ from csi_introspection.frame import (
     TOP,
 )
 from csi_introspection.promotion import CONFIRMED, EMERGING, RETRACTED
+from csi_introspection.regime import NAMES, UNKNOWN
 
 if TYPE_CHECKING:
     from csi_schemas.common import Provenance

@@ -16,6 +16,7 @@ from csi_introspection.bundle import bundle
 from csi_introspection.changes import new_changes
 from csi_introspection.features import (
     BINS,
+    KINDS,
     Layout,
     Shape,
     amplitudes,
@@ -31,6 +32,7 @@ from csi_introspection.frame import (
     DIMENSION,
     EXPONENT,
     INTERVAL_S,
+    MATCHES,
     REGIME,
     RESULT_SIZE,
     TAIL,
@@ -71,6 +73,7 @@ class VectorStream:
         antennas: Of a frame; 1 for plain vectors.
         carriers: Antennas x sub-carriers of a frame; W for plain vectors.
         frame_rate_hz: Frames per second.
+        every_kind: Compute the features of every kind, wanted by a signature or not.
     """
 
     def __init__(
@@ -81,6 +84,7 @@ class VectorStream:
         *,
         carriers: int | None = None,
         frame_rate_hz: float = USUAL_RATE_HZ,
+        every_kind: bool = False,
     ) -> None:
         width = axis.size
         columns = Columns(width) if layout is None else columns_of(layout)
@@ -100,6 +104,7 @@ class VectorStream:
         self.mean = np.zeros(columns.total)
         self.unit = np.ones(columns.total, np.float32)
         self.vector = np.zeros(width, np.float32)
+        self._every_kind = every_kind
         self._layout = _NO_LAYOUT if layout is None else layout
         self._axis = axis
         self._stride = stride
@@ -114,6 +119,8 @@ class VectorStream:
         self.signatures = list(signatures)
         shape = self.shape
         templates = [template(s, shape.columns, shape.row_rate_hz, shape.frame_rate_hz) for s in signatures]
+        of_changes = self._every_kind or any(KINDS[s.feature_kind].of_changes for s in signatures)
+        self._columns = shape.columns if of_changes else Columns(shape.columns.amplitude)
         matcher = new_matcher(templates, shape.columns.total, self._stride)
         rescale(matcher, self.unit)
         self._state = bundle(
@@ -134,7 +141,7 @@ class VectorStream:
             self.row,
             self.mean,
             self.unit,
-            shape.columns.ends(),
+            self._columns.ends(),
             matcher,
             self.result,
         )
@@ -142,7 +149,7 @@ class VectorStream:
 
     def replace_signatures(self, signatures: Sequence[Signature]) -> None:
         """Match these from the next frame on; what the quiet looks like to those that stay is kept."""
-        known = {id(old): k for k, old in enumerate(self.signatures)} | {s.id: k for k, s in enumerate(self.signatures)}
+        known = {old.id: k for k, old in enumerate(self.signatures)}
         before, others = self.matcher, self.signatures
         self.matcher = self._match(signatures)
         for k, signature in enumerate(signatures):
@@ -153,8 +160,11 @@ class VectorStream:
                 self.matcher.tails[k] = before.tails[old]
 
     def displacement(self, kind: FeatureKind) -> Float64 | None:
-        """Return the newest row's features of one kind as signatures hold them; ``None`` while they are not known."""
-        width = self.shape.columns[KIND_NUMBER[kind]]
+        """Return the newest row's features of one kind as signatures hold them; ``None`` while they are not known.
+
+        Features of changes are known only where a signature or ``every_kind`` asks for them.
+        """
+        width = self._columns[KIND_NUMBER[kind]]
         if width == 0 or self.quiet[0]["calibrated"] == 0:
             return None
         first = int(self.shape.columns.ends()[KIND_NUMBER[kind]])
@@ -164,6 +174,9 @@ class VectorStream:
 
     def advance_iq(self, iq: Int8, dt_s: float) -> None:
         """Take one frame's samples: int8 I, Q interleaved, antenna-major, ``dt_s`` seconds after the last."""
+        if iq.flags.writeable:  # a type of its own to numba, which would compile everything twice
+            iq = iq.view()
+            iq.flags.writeable = False
         advance_frame(self._state, iq, self._amplitude, dt_s)
 
     def advance_amplitude(self, amplitude: Float32, dt_s: float) -> None:
@@ -179,17 +192,21 @@ class VectorStream:
 class FrameStream:
     """State of a stream of CSI frames of one shape.
 
-    The first ``LAYOUT_FRAMES`` frames tell which sub-carriers are live and how fast frames come; the quiet is calibrated
-    on the next block.
+    The first ``LAYOUT_FRAMES`` frames tell which sub-carriers are live and how fast frames come; the next block
+    calibrates the quiet.
 
     Args:
         n_antennas: Antennas of every frame.
         n_subcarriers: Sub-carriers per antenna, null ones included.
         signatures: The library; those that do not fit are kept in ``not_applicable`` with the reason.
+        every_kind: See ``VectorStream``.
     """
 
-    def __init__(self, n_antennas: int, n_subcarriers: int, signatures: Sequence[Signature]) -> None:
+    def __init__(
+        self, n_antennas: int, n_subcarriers: int, signatures: Sequence[Signature], *, every_kind: bool = False
+    ) -> None:
         self.n_antennas = n_antennas
+        self._every_kind = every_kind
         self.library = list(signatures)
         self.frame_count = 0
         self.stream: VectorStream | None = None
@@ -233,6 +250,7 @@ class FrameStream:
         if self.stream is not None:
             fits, self.not_applicable = applicable(self.library, self.stream.shape)
             self.stream.replace_signatures(fits)
+            self.stream.result[MATCHES] = 0.0
 
     def _learn(self, amplitude: Float32, t_ns: int) -> None:
         """Count a frame towards layout and rate; with the last one, begin."""
@@ -251,7 +269,9 @@ class FrameStream:
         fits, self.not_applicable = applicable(self.library, shape)
         if layout is not None:
             axis = scalar_axis(layout)
-            self.stream = VectorStream(axis, fits, layout, carriers=self._sum.size, frame_rate_hz=rate_hz)
+            self.stream = VectorStream(
+                axis, fits, layout, carriers=self._sum.size, frame_rate_hz=rate_hz, every_kind=self._every_kind
+            )
 
 
 def frame_rate(times_ns: Sequence[int]) -> float:

@@ -1,10 +1,10 @@
 """How far the evidence of a signature goes while a stream is quiet, and how unlikely more of it is.
 
 Evidence is kept as the maximum of every calm second, so that the answer knows neither frame rate nor how alike the
-neighbouring frames are; evidence against the signature counts as none. Above their median, maxima follow a generalised Pareto distribution (Pickands 1975,
-doi:10.1214/aos/1176343003), fitted by probability-weighted moments (Hosking & Wallis 1987,
-doi:10.1080/00401706.1987.10488243). Its shape is kept within 0 and ``HEAVIEST``: a bounded tail would call impossible
-what a minute has not shown.
+neighbouring frames are; evidence against the signature counts as none. Above their median, maxima follow a generalised
+Pareto distribution (Pickands 1975, doi:10.1214/aos/1176343003), fitted by probability-weighted moments (Hosking &
+Wallis 1987, doi:10.1080/00401706.1987.10488243). Its shape is kept within 0 and ``HEAVIEST``: a bounded tail would call
+impossible what a minute has not shown.
 """
 
 from __future__ import annotations
