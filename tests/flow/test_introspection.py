@@ -82,19 +82,21 @@ async def _latest_of_every_stream(bootstrap: str) -> bool:
 
 
 async def test_a_restart_goes_on_with_the_state_it_had(topics: str) -> None:
-    """A second worker answers only what is new, with counts and regimes of a stream it never stopped watching."""
-    frames = frames_of(room(220, 5))
+    """A second worker answers only what is new, with the counts, regimes and quiet of a stream it never left."""
+    seen, new = 1500, 20  # 75 s: enough calm for promotions
+    frames = frames_of(room(seen + new, 5))
     async with service(topics):
-        await publish(topics, frames[:200])
-        await consume(topics, INTROSPECTION.name, 200, timeout=60)
+        await publish(topics, frames[:seen])
+        await consume(topics, INTROSPECTION.name, seen, timeout=60)
     async with service(topics):
-        await publish(topics, frames[200:])
-        records = await consume(topics, INTROSPECTION.name, 220, timeout=60)
+        await publish(topics, frames[seen:])
+        records = await consume(topics, INTROSPECTION.name, seen + new, timeout=60)
     snapshots = [msgspec.json.decode(record.value, type=IntrospectionSnapshot) for record in records]
-    assert [s.sequence for s in snapshots] == list(range(220))
-    assert [s.frame_count for s in snapshots] == list(range(1, 221))
-    assert {s.regime for s in snapshots[200:]} == {"idle"}
-    assert not any(s.calibrating or s.regime_changed for s in snapshots[200:])
+    assert [s.sequence for s in snapshots] == list(range(seen + new))
+    assert [s.frame_count for s in snapshots] == list(range(1, seen + new + 1))
+    assert {s.regime for s in snapshots[seen:]} == {"idle"}
+    assert snapshots[seen // 2].calibrating
+    assert not any(s.calibrating or s.regime_changed for s in snapshots[seen:])
 
 
 async def _members(bootstrap: str) -> int:

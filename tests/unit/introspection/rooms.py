@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
-from csi_introspection.arrays import Int8
+from csi_introspection import frame, reference
+from csi_introspection.arrays import Float64, Int8, Int64
+from csi_introspection.stream import FrameStream
 from csi_schemas.common import Provenance
 from csi_schemas.frame import CsiFrame
 
@@ -47,3 +51,39 @@ def frames_of(
         )
         for number, row in enumerate(iq)
     ]
+
+
+class Match(NamedTuple):
+    """One reported match."""
+
+    name: str
+    score: float
+    state: int
+    """See ``promotion.NONE``."""
+    progress: float
+    p_value: float
+
+
+def feed(stream: FrameStream, iq: Int8, *, rate_hz: float = reference.RATE_HZ, late_s: float = 0.0) -> Float64:
+    """Give a stream frames as the service does, ``late_s`` later than the frames so far say; every frame's result."""
+    results = []
+    for row in iq:
+        samples = np.frombuffer(row.tobytes(), np.int8)
+        stream.advance(samples, EPOCH_NS + round((late_s + stream.frame_count / rate_hz) * 1e9))
+        results.append(stream.result.copy())
+    return np.array(results)
+
+
+def matches(stream: FrameStream, result: Float64) -> list[Match]:
+    """Return the matches of one result, in its order."""
+    first = frame.MATCHES + 1
+    places = result[first : first + int(result[frame.MATCHES]) * frame.MATCH_FIELDS].reshape(-1, frame.MATCH_FIELDS)
+    return [
+        Match(stream.signatures[int(number)].id, score, int(state), progress, p)
+        for number, score, state, progress, p in places.tolist()
+    ]
+
+
+def states(stream: FrameStream, results: Float64, name: str) -> Int64:
+    """State of one signature on every frame; ``promotion.NONE`` where it is not reported."""
+    return np.array([sum(m.state for m in matches(stream, result) if m.name == name) for result in results], np.int64)

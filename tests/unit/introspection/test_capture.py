@@ -143,14 +143,15 @@ def test_kinds_of_change_are_what_the_stream_says() -> None:
     for kind in ("lag", "vec128"):
         rows, rate_hz = displaced_rows(kind, clipped, int(t_ns[1200]))
         assert rate_hz == pytest.approx(30.0)
-        stream = FrameStream(1, 64, [])
+        stream = FrameStream(1, 64, [], every_kind=True)
         live = []
-        for row, time in zip(iq, t_ns.tolist(), strict=True):
-            stream.advance(row, time)
+        for samples, time in zip(iq, t_ns.tolist(), strict=True):
+            stream.advance(samples, time)
             live.append(None if stream.stream is None else stream.stream.displacement(kind))
         for number in range(1200, len(iq), 7):
-            assert live[number] is not None
-            np.testing.assert_allclose(rows[number], live[number], atol=0.35)
+            row = live[number]
+            assert row is not None
+            np.testing.assert_allclose(rows[number], row, atol=0.35)
 
 
 def test_kinds_of_change_need_a_row_rate() -> None:

@@ -99,7 +99,7 @@ def test_a_further_stream_gives_a_node_no_further_vote(streams: list[ZoneMember]
 def member_copy(original: ZoneMember, **changes: object) -> ZoneMember:
     """A record with some fields changed."""
     fields = {name: getattr(original, name) for name in original.__struct_fields__}
-    return ZoneMember(**{**fields, **changes})  # type: ignore[arg-type]
+    return ZoneMember(**{**fields, **changes})
 
 
 @pytest.mark.parametrize(

@@ -7,19 +7,26 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from csi_introspection.arrays import Float32
+from csi_introspection.changes import LAG_WIDTH, VEC_WIDTH
 from csi_introspection.features import (
     BINS,
     KINDS,
+    ROW_RATE_HZ,
+    ROW_RATE_SLACK,
     Layout,
+    Shape,
     amplitude_of_iq,
     amplitudes,
     bins_of_amplitude,
+    columns_of,
+    frames_a_row,
     learn_layout,
     scalar_axis,
     why_not_applicable,
 )
 from csi_introspection.reference import references
-from csi_schemas.signature import Signature
+from csi_introspection.templates import KIND_NUMBER, Columns
+from csi_schemas.signature import FeatureKind, Signature
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -34,9 +41,14 @@ def layout_of(amplitude: Float32, antennas: int) -> Layout:
 
 
 def vector_of(amplitude: Float32, layout: Layout) -> Float32:
-    """Return the kernel's feature vector."""
+    """Return the kernel's feature vector; what it makes of the live sub-carriers is checked on the way."""
     out = np.full(layout.width, np.nan, np.float32)
-    assert bins_of_amplitude(amplitude, layout.live, layout.edges, layout.bins, out)
+    values = np.full(layout.live.size, np.nan, np.float32)
+    assert bins_of_amplitude(amplitude, layout.live, layout.edges, layout.bins, values, out)
+    for first in range(0, layout.width, layout.bins):
+        own = slice(layout.edges[first], layout.edges[first + layout.bins])
+        heard = amplitude[layout.live[own]].astype(np.float64)
+        np.testing.assert_allclose(values[own], heard / np.sqrt((heard**2).mean()), rtol=1e-5)
     return out
 
 
@@ -97,10 +109,11 @@ def test_a_silent_antenna_gives_no_vector() -> None:
     """A frame in which an antenna heard nothing is refused and the vector stays as it was."""
     amplitude = amplitudes(room(1, 6, antennas=2)[0])
     layout = layout_of(amplitude, 2)
-    out = np.full(layout.width, 7, np.float32)
+    out, values = np.full(layout.width, 7, np.float32), np.full(layout.live.size, 7, np.float32)
     amplitude[64:] = 0
-    assert not bins_of_amplitude(amplitude, layout.live, layout.edges, layout.bins, out)
+    assert not bins_of_amplitude(amplitude, layout.live, layout.edges, layout.bins, values, out)
     assert (out == 7).all()
+    assert (values == 7).all()
 
 
 def test_an_antenna_that_is_always_silent_is_left_out() -> None:
@@ -122,28 +135,47 @@ def test_the_scalar_is_a_unit_vector_blind_to_level() -> None:
     assert axis.sum() == pytest.approx(0.0, abs=1e-12)
 
 
-def vec128(signature: Signature) -> Signature:
-    """Claim to be of the kind without an encoder."""
-    return replace(signature, feature_kind="vec128", vectors=[[0.1] * 128] * signature.length)
+def of_changes(kind: FeatureKind, width: int) -> Signature:
+    """Return a signature of a feature of change."""
+    base = references()[1]
+    return replace(base, feature_kind=kind, vectors=[[0.1] * width] * base.length)
+
+
+def shape(*columns: int, row_hz: float = 30.0, frame_hz: float = 30.0) -> Shape:
+    """Shape of a stream with these columns."""
+    return Shape(Columns(*columns), row_hz, frame_hz)
+
+
+ONE, TWO = shape(16, LAG_WIDTH, VEC_WIDTH), shape(32, LAG_WIDTH, VEC_WIDTH)
+SLOW = shape(16, LAG_WIDTH, VEC_WIDTH, row_hz=10.0, frame_hz=10.0)
 
 
 @pytest.mark.parametrize(
-    ("change", "width", "said"),
+    ("signature", "stream", "said"),
     [
-        (lambda s: s, 16, None),
-        (lambda s: s, 32, "width 16; this stream's vectors have 32"),
-        (lambda s: s, None, "no antenna"),
+        (references()[0], ONE, None),
+        (references()[0], SLOW, None),
+        (references()[0], TWO, "width 16; this stream's vectors have 32"),
+        (references()[0], None, "no antenna with 4 live sub-carriers"),
         (
-            lambda s: replace(s, feature_version=2),
-            16,
+            replace(references()[0], feature_version=2),
+            TWO,
             "feature version 2; this stream's amplitude_l2_per_subcarrier is 1",
         ),
-        (vec128, 128, "no encoder"),
+        (of_changes("lag", 5), ONE, None),
+        (of_changes("lag", 5), TWO, None),
+        (of_changes("vec128", 128), TWO, None),
+        (of_changes("lag", 5), SLOW, "lag is made of changes over rows of 40 ms; this stream's 10.0 frames/s give"),
+        (of_changes("vec128", 128), SLOW, "10.0 frames/s give rows of 100 ms"),
+        (of_changes("vec128", 128), shape(8, LAG_WIDTH), "vec128 needs 16 live sub-carriers an antenna"),
+        (of_changes("lag", 4), ONE, "width 4; this stream's vectors have 5"),
     ],
 )
-def test_a_signature_that_does_not_fit_is_told_why(change, width: int | None, said: str | None) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001 - a lambda
-    """Kind, version and width decide, in that order, and the reason names both sides."""
-    reason = why_not_applicable(change(references()[0]), width)
+def test_a_signature_that_does_not_fit_is_told_why(
+    signature: Signature, stream: Shape | None, said: str | None
+) -> None:
+    """Version, length of rows and width decide, and the reason names both sides."""
+    reason = why_not_applicable(signature, stream)
     if said is None:
         assert reason is None
     else:
@@ -151,10 +183,33 @@ def test_a_signature_that_does_not_fit_is_told_why(change, width: int | None, sa
         assert said in reason
 
 
+@given(st.floats(1.0, 1000.0))
+def test_rows_come_at_about_their_rate(frame_hz: float) -> None:
+    """Streams faster than a row are brought to its rate within a third, which features of change allow; others stay."""
+    stride = frames_a_row(frame_hz)
+    rate = frame_hz / stride
+    if frame_hz <= ROW_RATE_HZ:
+        assert stride == 1
+    else:
+        assert (
+            ROW_RATE_HZ / ROW_RATE_SLACK < ROW_RATE_HZ / 1.5 <= rate <= ROW_RATE_HZ * 1.5 < ROW_RATE_HZ * ROW_RATE_SLACK
+        )
+
+
+@pytest.mark.parametrize(
+    ("subcarriers", "antennas", "expected"), [(64, 1, (16, 5, 128)), (64, 2, (32, 5, 128)), (14, 1, (10, 5, 0))]
+)
+def test_columns_of_a_stream(subcarriers: int, antennas: int, expected: tuple[int, int, int]) -> None:
+    """Amplitudes grow with the antennas, changes do not; vec128 needs all its bins."""
+    amplitude = amplitudes(room(1, 9, subcarriers=subcarriers, antennas=antennas)[0])
+    columns = columns_of(layout_of(amplitude, antennas))
+    assert columns == expected
+    assert columns.ends().tolist() == [0, expected[0], expected[0] + 5, columns.total]
+
+
 def test_every_kind_a_file_may_name_is_in_the_registry() -> None:
     """The registry and the message schema list the same feature kinds."""
     kinds = Signature.__annotations__["feature_kind"]
     assert kinds == "FeatureKind"
-    from csi_schemas.signature import FeatureKind  # noqa: PLC0415 - read for its arguments
-
     assert set(KINDS) == set(FeatureKind.__args__)  # type: ignore[attr-defined]
+    assert set(KIND_NUMBER) == set(KINDS)

@@ -72,18 +72,21 @@ def test_every_frame_has_one_snapshot_in_order() -> None:
 
 def test_a_snapshot_is_the_offline_one() -> None:
     """Frames through Kafka's JSON give the very snapshots that the same arrays give offline."""
-    iq = record(walk(64), 0.5, 31, quiet_frames=300)
-    made = snapshots(harness().send_frames(frames_of(iq), batch_size=50))
-    expected = analyse(iq.reshape(len(iq), 1, 64, 2), references())
+    iq = record(walk(64), 0.5, 31, quiet_frames=75 * 30)
+    frames = frames_of(iq, rate_hz=30.0)
+    made = snapshots(harness().send_frames(frames, batch_size=50))
+    t_ns = np.array([frame.timestamp_ns for frame in frames])
+    expected = analyse(iq.reshape(len(iq), 1, 64, 2), references(), t_ns=t_ns)
     fields = (
         "regime", "lyapunov_exponent", "attractor_dim", "attractor_confidence", "regime_changed", "top_k_similarity",
-        "calibrating", "not_applicable", "frame_count",
+        "calibrating", "not_applicable", "frame_count", "onset", "moving", "motion_score", "attractor_age",
     )  # fmt: skip
     for ours, theirs in zip(made, expected, strict=True):
         for field in fields:
             assert getattr(ours, field) == getattr(theirs, field)
     assert made[-1].top_k_similarity[0].signature_id == "walking_slow"
     assert made[-1].top_k_similarity[0].above_threshold
+    assert sum(snapshot.onset for snapshot in made) == 1
 
 
 def test_streams_and_nodes_are_never_mixed() -> None:
@@ -223,8 +226,8 @@ def test_published_numbers_are_finite_and_short() -> None:
         decoded = msgspec.json.decode(output.value)
         if output.topic == MEMBERS.name:
             continue  # its numbers are the snapshot's, test_cluster_member.py
-        for field in ("lyapunov_exponent", "attractor_dim", "attractor_confidence"):
-            value = decoded[field]
+        for field in ("lyapunov_exponent", "attractor_dim", "attractor_confidence", "motion_score"):
+            value = decoded.get(field)
             assert value is None or value == round(value, 4)
 
 

@@ -4,47 +4,59 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from csi_introspection import quiet, stream
+from csi_introspection import frame, quiet, stream
 from csi_introspection.arrays import Float32, Float64
-from csi_introspection.reference import door, record, references, walk
+from csi_introspection.frame import CALIBRATING, CHANGED, MATCHES, MOVING, ONSET, REGIME, TAIL
+from csi_introspection.promotion import CONFIRMED
+from csi_introspection.reference import RATE_HZ, record, references, walk
 from csi_introspection.regime import NAMES
-from csi_introspection.stream import CALIBRATING, CHANGED, LAYOUT_FRAMES, MATCHES, REGIME, TAIL, FrameStream
+from csi_introspection.stream import LAYOUT_FRAMES, USUAL_RATE_HZ, FrameStream, VectorStream, frame_rate
+from csi_introspection.tail import FEWEST
+from hypothesis import given
+from hypothesis import strategies as st
 from msgspec.structs import replace
-from unit.introspection.rooms import room
+from unit.introspection.rooms import EPOCH_NS, feed, matches, room
 
 READY = LAYOUT_FRAMES + quiet.BLOCK
+"""Frames until signatures are scored."""
 
 
-def best(analysed: FrameStream) -> tuple[str, float, bool]:
-    """Best match: id, score, above threshold."""
-    index, score, above = analysed.result[MATCHES + 1 : MATCHES + 4]
-    return analysed.signatures[int(index)].id, float(score), above == 1.0
-
-
-def test_calibrating_ends_with_the_first_block() -> None:
-    """Until then no regime and no scores; from then on all applicable signatures are scored."""
+def test_scores_come_with_the_first_block_and_promotions_after_a_calm_minute() -> None:
+    """No score before the first block is over; from then on every signature is scored; calibrating for 60 s more."""
     analysed = FrameStream(1, 64, references())
-    for count, iq in enumerate(room(READY + 1, 0), start=1):
-        analysed.advance(iq)
-        assert analysed.frame_count == count
-        calibrating = count < READY
-        assert (analysed.result[CALIBRATING] == 1.0) == calibrating
-        assert analysed.result[MATCHES] == (0 if calibrating else 3)
-        if calibrating:
-            assert NAMES[int(analysed.result[REGIME])] == "unknown"
+    results = feed(analysed, room(READY + 65 * 30, 0))
+    assert analysed.frame_count == len(results)
+    assert (results[: READY - 1, MATCHES] == 0).all()
+    assert {NAMES[int(regime)] for regime in results[: READY - 1, REGIME]} == {"unknown"}
+    assert (results[READY - 1 :, MATCHES] == 3).all()
+    calibrated = np.flatnonzero(results[:, CALIBRATING] == 0.0)
+    assert FEWEST - 0.5 < (calibrated[0] - READY) / RATE_HZ < FEWEST + 3
+    assert (results[calibrated[0] :, CALIBRATING] == 0.0).all()
+
+
+def test_only_calm_seconds_calibrate() -> None:
+    """While something moves the minute does not go on."""
+    analysed = FrameStream(1, 64, [])
+    still, moving = room(READY + 30 * 30, 1), room(40 * 30, 1, noise=9.0)
+    results = feed(analysed, np.concatenate([still, moving, room(40 * 30, 2)]))
+    assert results[len(still) + 60 : len(still) + len(moving), MOVING].mean() > 0.9
+    assert (results[: len(still) + len(moving), CALIBRATING] == 1.0).all()
 
 
 def test_the_tail_holds_the_newest_vectors_in_order() -> None:
-    """The newest TAIL vectors are contiguous at any time."""
+    """The newest TAIL vectors are in the ring, each in its turn."""
     analysed = FrameStream(1, 64, [])
+    iq = room(LAYOUT_FRAMES + 60, 1)
+    feed(analysed, iq[:LAYOUT_FRAMES])
+    assert analysed.stream is not None
     seen: list[Float32] = []
-    for iq in room(LAYOUT_FRAMES + 200, 1):
-        analysed.advance(iq)
-        if analysed.stream is not None and analysed.frame_count > LAYOUT_FRAMES:
-            seen.append(analysed.stream.tail[len(seen) % TAIL].copy())
-            newest = (len(seen) - 1) % TAIL + TAIL
-            held = analysed.stream.tail[newest - min(len(seen), TAIL) + 1 : newest + 1]
-            np.testing.assert_array_equal(held, seen[-TAIL:])
+    for row in iq[LAYOUT_FRAMES:]:
+        feed(analysed, row[None])
+        seen.append(analysed.stream.vector.copy())
+        held = analysed.stream._tail
+        for back, vector in enumerate(reversed(seen[-TAIL:])):
+            np.testing.assert_array_equal(held[(len(seen) - 1 - back) % TAIL], vector)
+    assert len({vector.tobytes() for vector in seen}) == len(seen)
 
 
 def test_interleaved_streams_give_what_each_gives_alone() -> None:
@@ -57,74 +69,50 @@ def test_interleaved_streams_give_what_each_gives_alone() -> None:
         )
         for shape in shapes
     }  # fmt: skip
-    alone: dict[tuple[int, int, int], list[Float64]] = {}
-    for shape in shapes:
-        analysed = FrameStream(shape[0], shape[1], references())
-        alone[shape] = []
-        for iq in rows[shape]:
-            analysed.advance(iq)
-            alone[shape].append(analysed.result.copy())
+    alone: dict[tuple[int, int, int], Float64] = {
+        shape: feed(FrameStream(shape[0], shape[1], references()), rows[shape]) for shape in shapes
+    }
     together = {shape: FrameStream(shape[0], shape[1], references()) for shape in shapes}
     for number in range(450):
         for shape in shapes:
-            together[shape].advance(rows[shape][number])
-            np.testing.assert_array_equal(together[shape].result, alone[shape][number])
-
-
-@pytest.mark.parametrize(("motion", "reflectivity", "name"), [(walk, 0.5, "walking_slow"), (door, 0.6, "door_open")])
-def test_a_motion_is_recognised_before_it_is_complete(motion, reflectivity: float, name: str) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001 - a function of frames
-    """With unseen noise the right signature, and no other, is above its threshold halfway and at the end."""
-    for seed in (500, 501, 502):
-        analysed = FrameStream(1, 64, references())
-        halfway = None
-        for number, iq in enumerate(record(motion(64), reflectivity, seed, quiet_frames=400)):
-            analysed.advance(iq)
-            if number == 400 + 32:
-                halfway = best(analysed)
-        assert halfway is not None
-        assert halfway[0] == name
-        assert halfway[2]
-        found, score, above = best(analysed)
-        assert (found, above) == (name, True)
-        assert score > 0.9
-        assert analysed.result[MATCHES + 1 + stream.MATCH_FIELDS + 2] == 0.0
-        assert NAMES[int(analysed.result[REGIME])] != "idle"
+            (result,) = feed(together[shape], rows[shape][number][None])
+            np.testing.assert_array_equal(result, alone[shape][number])
 
 
 def test_a_room_at_rest_matches_rest_and_nothing_else() -> None:
-    """At rest the idle signature is above its threshold and every motion far below."""
+    """At rest the idle signature is promoted, though nothing else can be yet, and every motion is far below."""
     analysed = FrameStream(1, 64, references())
-    for iq in room(1200, 9):
-        analysed.advance(iq)
-    assert best(analysed)[0] == "idle_room"
-    assert best(analysed)[2]
-    second = analysed.result[MATCHES + 1 + stream.MATCH_FIELDS + 1]
-    assert second < 0.5
-    assert NAMES[int(analysed.result[REGIME])] == "idle"
+    (result,) = feed(analysed, room(1200, 9))[-1:]
+    first, *others = matches(analysed, result)
+    assert (first.name, first.state) == ("idle_room", CONFIRMED)
+    assert np.isnan(first.p_value)
+    assert max(match.score for match in others) < 0.5
+    assert NAMES[int(result[REGIME])] == "idle"
 
 
 def test_samples_and_amplitudes_give_the_same() -> None:
     """A stream fed amplitudes gives what one fed the samples gives."""
     by_samples, by_amplitude = FrameStream(1, 64, references()), FrameStream(1, 64, references())
-    for iq in room(READY + 100, 10):
-        by_samples.advance(iq)
+    for number, iq in enumerate(room(READY + 100, 10)):
+        feed(by_samples, iq[None])
         pairs = iq.reshape(-1, 2).astype(np.float32)
-        by_amplitude.advance_amplitude(np.sqrt((pairs**2).sum(1)))
+        by_amplitude.advance_amplitude(np.sqrt((pairs**2).sum(1)), EPOCH_NS + round(number * 1e9 / RATE_HZ))
         np.testing.assert_allclose(by_amplitude.result, by_samples.result, atol=2e-4)
 
 
 def test_a_frame_without_signal_leaves_the_state() -> None:
-    """An all-zero frame is counted and changes nothing else; ``changed`` is not repeated."""
+    """An all-zero frame is counted and changes nothing else; neither change nor onset is repeated."""
     analysed, spared = FrameStream(1, 64, references()), FrameStream(1, 64, references())
-    for number, iq in enumerate(room(READY + 50, 11)):
-        analysed.advance(iq)
-        spared.advance(iq)
-        if number % 7 == 0 and number > LAYOUT_FRAMES:
-            analysed.advance(np.zeros(128, np.int8))
-            assert analysed.result[CHANGED] == 0.0
-    expected = spared.result.copy()
-    expected[CHANGED] = analysed.result[CHANGED]
-    np.testing.assert_array_equal(analysed.result, expected)
+    for number, iq in enumerate(record(walk(64), 0.5, 11, quiet_frames=READY + 50)):
+        time = EPOCH_NS + number * 40_000_000
+        samples = np.frombuffer(iq.tobytes(), np.int8)
+        analysed.advance(samples, time)
+        spared.advance(samples, time)
+        if number > LAYOUT_FRAMES:
+            said = spared.result.copy()
+            analysed.advance(np.frombuffer(bytes(128), np.int8), time)
+            said[[CHANGED, ONSET]] = 0.0
+            np.testing.assert_array_equal(analysed.result, said)
     assert analysed.frame_count > spared.frame_count
 
 
@@ -133,23 +121,20 @@ def test_signatures_that_do_not_fit_are_told_and_never_scored() -> None:
     library = references()
     library[1] = replace(library[1], feature_version=9)
     analysed = FrameStream(1, 64, library)
-    for iq in room(READY, 12):
-        analysed.advance(iq)
+    (result,) = feed(analysed, room(READY, 12))[-1:]
     assert [(item.signature_id, "version 9" in item.reason) for item in analysed.not_applicable] == [
         ("walking_slow", True)
     ]
-    assert analysed.result[MATCHES] == 2
+    assert {match.name for match in matches(analysed, result)} == {"idle_room", "door_open"}
 
 
 def test_a_stream_that_hears_nothing_never_begins() -> None:
     """Without live sub-carriers nothing applies, and the stream begins once it hears."""
     analysed = FrameStream(1, 64, references())
-    for _ in range(3 * LAYOUT_FRAMES):
-        analysed.advance(np.zeros(128, np.int8))
+    feed(analysed, np.zeros((3 * LAYOUT_FRAMES, 128), np.int8))
     assert analysed.stream is None
     assert len(analysed.not_applicable) == 3
-    for iq in room(LAYOUT_FRAMES, 13):
-        analysed.advance(iq)
+    feed(analysed, room(LAYOUT_FRAMES, 13))
     assert analysed.stream is not None
     assert analysed.not_applicable == []
 
@@ -159,24 +144,55 @@ def test_a_gain_step_is_not_a_motion() -> None:
     analysed = FrameStream(1, 64, [])
     quiet_room = room(READY + 400, 14, noise=2.0).astype(np.float64)
     quiet_room[READY + 200 :] = np.rint(quiet_room[READY + 200 :] / 2)
-    seen = set()
-    for number, iq in enumerate(quiet_room.astype(np.int8)):
-        analysed.advance(iq)
-        if number > READY + 8:
-            seen.add(NAMES[int(analysed.result[REGIME])])
-    assert seen == {"idle"}
+    results = feed(analysed, quiet_room.astype(np.int8))
+    assert {NAMES[int(regime)] for regime in results[READY + 8 :, REGIME]} == {"idle"}
 
 
 def test_at_most_five_signatures_are_reported_best_first() -> None:
-    """With more than five signatures, the five best by score, descending."""
+    """With more than five signatures, the five best by score, descending; promoted ones come first."""
     base = references()[1]
     library = [replace(base, id=f"s{k}", vectors=(np.array(base.vectors) * (1 + k)).tolist()) for k in range(8)]
     analysed = FrameStream(1, 64, library)
-    for iq in record(walk(64), 0.5, 77, quiet_frames=READY + 50):
-        analysed.advance(iq)
+    (result,) = feed(analysed, record(walk(64), 0.5, 77, quiet_frames=READY + 50))[-1:]
     assert analysed.stream is not None
-    assert analysed.result[MATCHES] == stream.TOP
-    reported = analysed.result[MATCHES + 1 :].reshape(stream.TOP, stream.MATCH_FIELDS)
+    reported = matches(analysed, result)
+    assert len({match.name for match in reported}) == frame.TOP
     everything = sorted(np.round(analysed.stream.matcher.matches[:, 0], 4), reverse=True)
-    np.testing.assert_allclose(reported[:, 1], everything[: stream.TOP], atol=2e-4)
-    assert len(set(reported[:, 0])) == stream.TOP
+    np.testing.assert_allclose([match.score for match in reported], everything[: frame.TOP], atol=2e-4)
+    patient = FrameStream(1, 64, library)
+    results = feed(patient, record(walk(64), 0.5, 78, quiet_frames=2250))
+    ranks = [
+        [(match.state in (1, 2), match.score) for match in matches(patient, result)] for result in results[READY - 1 :]
+    ]
+    assert all(rank == sorted(rank, reverse=True) for rank in ranks)
+    assert any(rank[0][0] and not rank[-1][0] for rank in ranks)
+
+
+@given(st.floats(3.0, 300.0), st.integers(0, 2**32 - 1))
+def test_the_frame_rate_is_told_in_spite_of_lost_frames(rate_hz: float, seed: int) -> None:
+    """Two long silences and 10 % jitter among 16 times leave the rate within a tenth."""
+    rng = np.random.default_rng(seed)
+    intervals = rng.uniform(0.9, 1.1, LAYOUT_FRAMES - 1) / rate_hz
+    intervals[rng.choice(intervals.size, 2, replace=False)] += 3.0
+    times = EPOCH_NS + np.rint(1e9 * np.cumsum([0.0, *intervals])).astype(np.int64)
+    assert frame_rate(times.tolist()) == pytest.approx(rate_hz, rel=0.1)
+
+
+@pytest.mark.parametrize("times", [[7] * LAYOUT_FRAMES, list(range(LAYOUT_FRAMES, 0, -1))])
+def test_times_that_do_not_go_on_give_the_usual_rate(times: list[int]) -> None:
+    """Without a clock, or with one that runs backwards, frames count as the usual ones."""
+    assert frame_rate(times) == USUAL_RATE_HZ
+
+
+def test_a_stream_of_plain_vectors_has_no_features_of_change() -> None:
+    """Vectors are taken as they are: one column each, and no ``lag`` or ``vec128``."""
+    plain = VectorStream(np.array([0.8, 0.6]), [])
+    rng = np.random.default_rng(3)
+    for _ in range(quiet.BLOCK):
+        plain.advance(rng.normal(5.0, 1.0, 2).astype(np.float32))
+    assert plain.shape.columns == (2, 0, 0)
+    assert plain.displacement("lag") is None
+    displaced = plain.displacement("amplitude_l2_per_subcarrier")
+    assert displaced is not None
+    np.testing.assert_allclose(displaced, plain.vector - plain.moments[quiet.MEAN], atol=1e-6)
+    assert stream.applicable(references(), plain.shape)[0] == []

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from csi_introspection.stream import TOP
+from csi_introspection.frame import TOP
 from csi_schemas.introspection import NotApplicable
 from csi_schemas.signature import DtwParameters, Signature
 from csiflow.evaluation.answers import FrameAnswers, WindowAnswers
