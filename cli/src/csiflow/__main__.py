@@ -2,4 +2,4 @@
 
 from csiflow.main import app
 
-app()
+app(prog_name="csiflow")
