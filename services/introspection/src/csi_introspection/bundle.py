@@ -17,7 +17,6 @@ _unliteral: Any = types.unliteral  # type: ignore[attr-defined]
 
 FIELDS = (
     "layout",
-    "bins",
     "values",
     "vector",
     "latest",
@@ -57,48 +56,6 @@ structref.define_proxy(State, StateType, list(FIELDS))
 
 
 @kernel
-def bundle(
-    layout: Any,
-    bins: int,
-    values: Any,
-    vector: Any,
-    latest: Any,
-    axis: Any,
-    tail: Any,
-    rest: Any,
-    moments: Any,
-    inverse_scale: Any,
-    attractor: Any,
-    onset: Any,
-    clock: Any,
-    changes: Any,
-    row: Any,
-    mean: Any,
-    unit: Any,
-    ends: Any,
-    matcher: Any,
-    out: Any,
-) -> Any:
-    """Make the state from its ``FIELDS``."""
-    return State(
-        layout,
-        bins,
-        values,
-        vector,
-        latest,
-        axis,
-        tail,
-        rest,
-        moments,
-        inverse_scale,
-        attractor,
-        onset,
-        clock,
-        changes,
-        row,
-        mean,
-        unit,
-        ends,
-        matcher,
-        out,
-    )
+def bundle(*fields: Any) -> Any:
+    """Make the state from its ``FIELDS``, in their order."""
+    return State(*fields)

@@ -25,11 +25,11 @@ from csi_introspection.features import (
     FEWEST_LIVE,
     KINDS,
     ROW_RATE_HZ,
-    ROW_RATE_SLACK,
     Layout,
     bins_of_amplitude,
     frames_a_row,
     learn_layout,
+    suits_changes,
 )
 from csi_introspection.likeness import resample
 
@@ -142,7 +142,7 @@ def displaced_rows(kind: FeatureKind, clip: Clip, begin_ns: int) -> tuple[Float6
     if not KINDS[kind].of_changes:
         return rows - rows[:quiet_rows].mean(axis=0), rate_hz
     stride = frames_a_row(rate_hz)
-    if not ROW_RATE_HZ / ROW_RATE_SLACK <= rate_hz / stride <= ROW_RATE_HZ * ROW_RATE_SLACK:
+    if not suits_changes(rate_hz / stride):
         raise CaptureError(
             f"{kind} is made of changes over rows of {1000 / ROW_RATE_HZ:.0f} ms, and this stream's {rate_hz:.1f} "
             f"frames/s give rows of {1000 * stride / rate_hz:.0f} ms; capture amplitude_l2_per_subcarrier"

@@ -16,6 +16,7 @@ import numpy as np
 
 from csi_introspection._compile import kernel
 from csi_introspection.arrays import Float32, Float64, Int64
+from csi_introspection.embedding import log2_of_mantissa
 
 LAGS = (1, 2, 3, 4, 6, 8, 12, 16)
 """Rows between the two sides of a change."""
@@ -34,8 +35,6 @@ LEAST_SPREAD = 0.01
 _LAGS = np.array(LAGS, np.int64)
 _LAG_COLUMNS = np.array(LAG_COLUMNS, np.int64)
 _LN2 = np.float32(np.log(2.0))
-_MANTISSA = np.float32(2.0**-23)
-_BOW, _BOW_SLOPE = np.float32(0.4207), np.float32(0.15)
 _LEAST = 1e-12
 """Added to energies: what is left when a stream does not change at all."""
 
@@ -140,9 +139,7 @@ def logarithms(values: Float32, out: Float32) -> None:
     """Write the natural logarithms of positive ``values`` to ``out``, exact to 0.002, from the bits (so SIMD)."""
     bits = values.view(np.int32)
     for i in range(values.size):
-        part = np.float32(bits[i] & 0x7FFFFF) * _MANTISSA
-        bowed = part + part * (np.float32(1.0) - part) * (_BOW - _BOW_SLOPE * part)
-        out[i] = (np.float32((bits[i] >> 23) - 127) + bowed) * _LN2
+        out[i] = (np.float32((bits[i] >> 23) - 127) + log2_of_mantissa(bits[i])) * _LN2
 
 
 @kernel

@@ -128,7 +128,6 @@ class Run:
             np.ones(width) / np.sqrt(width), [signature(threshold, width)], frame_rate_hz=RATE_HZ
         )
         self.offset = offset
-        self.regimes_changed = 0
 
     def take(self, frames: Float64) -> list[bool]:
         """Take frames, (n, width); returns for each whether the signature is promoted."""

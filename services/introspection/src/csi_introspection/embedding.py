@@ -27,6 +27,13 @@ _UNITS = np.float32(OCTAVE)
 
 
 @kernel
+def log2_of_mantissa(word: np.int32) -> np.float32:
+    """log2 of the mantissa (1 to 2) of the positive float whose bits are ``word``, exact to 0.002."""
+    f = np.float32(word & 0x7FFFFF) * _MANTISSA
+    return f + f * (_ONE - f) * (_BOW - _BOW_SLOPE * f)
+
+
+@kernel
 def log2_into(values: Float32, out: Int16) -> None:
     """Write log2 of positive ``values``, in units of 1 / OCTAVE, to ``out``.
 
@@ -35,9 +42,7 @@ def log2_into(values: Float32, out: Int16) -> None:
     bits = values.view(np.int32)
     for i in range(values.size):
         word = bits[i]
-        f = np.float32(word & 0x7FFFFF) * _MANTISSA
-        bowed = f + f * (_ONE - f) * (_BOW - _BOW_SLOPE * f)
-        out[i] = np.int16(((word >> 23) - 127) * OCTAVE + np.int32(bowed * _UNITS))
+        out[i] = np.int16(((word >> 23) - 127) * OCTAVE + np.int32(log2_of_mantissa(word) * _UNITS))
 
 
 @kernel

@@ -144,7 +144,7 @@ def why_not_applicable(signature: Signature, shape: Shape | None) -> str | None:
     if shape is None:
         return f"the stream has no antenna with {FEWEST_LIVE} live sub-carriers"
     width = shape.columns[KIND_NUMBER[signature.feature_kind]]
-    if kind.of_changes and not ROW_RATE_HZ / ROW_RATE_SLACK <= shape.row_rate_hz <= ROW_RATE_HZ * ROW_RATE_SLACK:
+    if kind.of_changes and not suits_changes(shape.row_rate_hz):
         return (
             f"{signature.feature_kind} is made of changes over rows of {1000 / ROW_RATE_HZ:.0f} ms; this stream's "
             f"{shape.frame_rate_hz:.1f} frames/s give rows of {1000 / shape.row_rate_hz:.0f} ms"
@@ -159,6 +159,16 @@ def why_not_applicable(signature: Signature, shape: Shape | None) -> str | None:
 def frames_a_row(frame_rate_hz: float) -> int:
     """Frames that a feature row averages, so that rows come at about ``ROW_RATE_HZ`` or at the stream's own rate."""
     return max(1, round(frame_rate_hz / ROW_RATE_HZ))
+
+
+def suits_changes(row_rate_hz: float) -> bool:
+    """Whether changes over rows that come so often are those that features are made of."""
+    return ROW_RATE_HZ / ROW_RATE_SLACK <= row_rate_hz <= ROW_RATE_HZ * ROW_RATE_SLACK
+
+
+def shape_of(layout: Layout, frame_rate_hz: float) -> Shape:
+    """Shape of a stream with this layout and frame rate."""
+    return Shape(columns_of(layout), frame_rate_hz / frames_a_row(frame_rate_hz), frame_rate_hz)
 
 
 def columns_of(layout: Layout) -> Columns:

@@ -14,7 +14,7 @@ from csi_introspection.attractor import advance_attractor, noise_floor
 from csi_introspection.changes import advance_changes, count_block, describe_changes, finish_block, restart
 from csi_introspection.features import amplitude_of_iq, bins_of_amplitude
 from csi_introspection.matcher import REST, Matcher, advance_matcher, forget, open_afresh, rescale
-from csi_introspection.onset import advance_onset
+from csi_introspection.onset import GAP_FRAMES, GAP_S, advance_onset
 
 TAIL = 8
 """Feature vectors kept, for the quiet's steps and changes."""
@@ -49,8 +49,6 @@ OPEN_ROWS = 3
 """Rows before an onset at which a motion may have begun: a beginning is seen a little late."""
 COARSER = 0.05
 """A quiet deviation that changed by less than this share leaves the signatures' scale alone."""
-GAP_S, GAP_FRAMES = 1.0, 10.0
-"""A silence longer than both separates what came before from what comes after."""
 
 
 @kernel
@@ -81,8 +79,7 @@ def report_attractor(attractor: Record, out: Float64) -> None:
 @kernel
 def rank_of(matcher: Matcher, k: int) -> float:
     """What signatures are ordered by: promoted ones first, then by score."""
-    active = matcher.states[k, promotion.STATE] in (promotion.EMERGING, promotion.CONFIRMED)
-    return float(matcher.matches[k, dtw.SCORE] + (1.0 if active else 0.0))
+    return float(matcher.matches[k, dtw.SCORE] + (1.0 if promotion.is_active(matcher, k) else 0.0))
 
 
 @kernel
@@ -106,8 +103,8 @@ def report_matches(matcher: Matcher, out: Float64) -> None:
         out[at + 3] = rounded(matcher.matches[best, dtw.PROGRESS])
         out[at + 4] = nan
         if matcher.integers[best, REST] == 0:
-            active = matcher.states[best, promotion.STATE] in (promotion.EMERGING, promotion.CONFIRMED)
-            column = dtw.EVIDENCE if active else dtw.HEAD_EVIDENCE  # what promoted it is past when the head is over
+            # what promoted it is past when the head is over
+            column = dtw.EVIDENCE if promotion.is_active(matcher, best) else dtw.HEAD_EVIDENCE
             out[at + 4] = np.exp(promotion.log_p_of(matcher, best, matcher.matches[best, column]))
 
 
@@ -117,12 +114,12 @@ def take_amplitude(state: Any, iq: Int8, amplitude: Float32) -> bool:
     if iq.size > 0:
         amplitude_of_iq(iq, amplitude)
     layout = state.layout
-    if state.bins == 0:
+    if layout.bins == 0:
         for d in range(state.vector.size):
             state.vector[d] = amplitude[d]
             state.values[d] = amplitude[d]
         return True
-    return bool(bins_of_amplitude(amplitude, layout.live, layout.edges, state.bins, state.values, state.vector))
+    return bool(bins_of_amplitude(amplitude, layout.live, layout.edges, layout.bins, state.values, state.vector))
 
 
 @kernel
@@ -226,7 +223,7 @@ def advance_frame(state: Any, iq: Int8, amplitude: Float32, dt_s: float) -> None
     ``ONSET``.
 
     Args:
-        state: A ``bundle.State``: ``layout`` and ``bins`` (``features.Layout``; 0 bins: frames are vectors already),
+        state: A ``bundle.State``: ``layout`` (``features.Layout``; with 0 bins frames are vectors already),
             ``values`` (live) and ``vector`` (W) of the newest frame, ``latest`` (2, W) the ones before, ``axis`` (W)
             that make the attractor's scalar, ``tail`` (TAIL, W), the quiet's ``rest``, ``moments`` and
             ``inverse_scale``, ``attractor``, ``onset``, ``clock`` (see ``CALM_S``), ``changes``, ``row`` (columns) with

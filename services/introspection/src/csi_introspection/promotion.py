@@ -26,6 +26,12 @@ OVERTAKEN = 1.1
 
 
 @kernel
+def is_active(matcher: Matcher, k: int) -> bool:
+    """Whether signature ``k`` is promoted."""
+    return bool(matcher.states[k, STATE] in (EMERGING, CONFIRMED))
+
+
+@kernel
 def log_limit(signatures: int) -> float:
     """Natural log of the share of quiet seconds in which one of so many signatures may be promoted."""
     return float(np.log(FALSE_PER_HOUR / 3600.0 / max(signatures, 1)))

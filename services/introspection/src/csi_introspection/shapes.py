@@ -156,8 +156,8 @@ def evidence_by_label(signatures: Sequence[Signature], test: Take, session: Sequ
             continue
         matcher = stream.stream.matcher
         for k, signature in enumerate(stream.signatures):
-            best = max(matcher.matches[k, dtw.EVIDENCE], matcher.matches[k, dtw.WHOLE_EVIDENCE])
-            most[signature.label] = max(most.get(signature.label, -np.inf), float(best))
+            evidence = float(matcher.matches[k, dtw.EVIDENCE])
+            most[signature.label] = max(most.get(signature.label, -np.inf), evidence)
     return most
 
 

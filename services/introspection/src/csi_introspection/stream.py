@@ -20,10 +20,9 @@ from csi_introspection.features import (
     Layout,
     Shape,
     amplitudes,
-    columns_of,
-    frames_a_row,
     learn_layout,
     scalar_axis,
+    shape_of,
     why_not_applicable,
 )
 from csi_introspection.frame import (
@@ -70,7 +69,6 @@ class VectorStream:
         axis: (W) weights that make the attractor's scalar of a vector.
         signatures: Those that fit.
         layout: How amplitudes become vectors; by default frames are vectors already, and have the amplitude kind only.
-        antennas: Of a frame; 1 for plain vectors.
         carriers: Antennas x sub-carriers of a frame; W for plain vectors.
         frame_rate_hz: Frames per second.
         every_kind: Compute the features of every kind, wanted by a signature or not.
@@ -87,9 +85,10 @@ class VectorStream:
         every_kind: bool = False,
     ) -> None:
         width = axis.size
-        columns = Columns(width) if layout is None else columns_of(layout)
-        stride = 1 if layout is None else frames_a_row(frame_rate_hz)
-        self.shape = Shape(columns, frame_rate_hz / stride, frame_rate_hz)
+        self.shape = shape = (
+            Shape(Columns(width), frame_rate_hz, frame_rate_hz) if layout is None else shape_of(layout, frame_rate_hz)
+        )
+        columns, stride = shape.columns, round(frame_rate_hz / shape.row_rate_hz)
         self.signatures: list[Signature] = []
         self.result = nothing_known()
         """(RESULT_SIZE), rewritten by each frame, see ``frame``."""
@@ -125,7 +124,6 @@ class VectorStream:
         rescale(matcher, self.unit)
         self._state = bundle(
             self._layout,
-            self._layout.bins,
             self._values,
             self.vector,
             self._latest,
@@ -264,8 +262,7 @@ class FrameStream:
         self._times.clear()
         shape = None
         if layout is not None:
-            stride = frames_a_row(rate_hz)
-            shape = Shape(columns_of(layout), rate_hz / stride, rate_hz)
+            shape = shape_of(layout, rate_hz)
         fits, self.not_applicable = applicable(self.library, shape)
         if layout is not None:
             axis = scalar_axis(layout)

@@ -12,6 +12,7 @@ import numpy as np
 from csi_introspection.arrays import Float64
 from csi_introspection.capture import WINDOW, Take
 from csi_introspection.features import KINDS
+from csi_introspection.library import MOST_ROWS
 from csi_introspection.likeness import likeness, resample
 
 if TYPE_CHECKING:
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 DEFAULT_THRESHOLD = 0.78
 """ADR-099's; taken only while nothing was measured."""
 _LOWEST, _HIGHEST = 0.05, 0.99
-_MOST_ROWS = 1024
-"""Rows a signature may be stretched to; beyond, the two differ so much in duration that a band cannot bridge it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,11 +166,14 @@ def _alone(signature: Signature, take: Take) -> Float64:
 
 
 def at_rate(signature: Signature, rate_hz: float | None) -> Float64:
-    """Return a signature's vectors at this many rows a second; as they are where either rate is not known."""
+    """Return a signature's vectors at this many rows a second; as they are where either rate is not known.
+
+    No more than ``MOST_ROWS``: two that differ so much in duration no band can bridge.
+    """
     rows = np.array(signature.vectors)
     if signature.rate_hz is None or rate_hz is None:
         return rows
-    return resample(rows, int(np.clip(round(len(rows) * rate_hz / signature.rate_hz), 2, _MOST_ROWS)))
+    return resample(rows, int(np.clip(round(len(rows) * rate_hz / signature.rate_hz), 2, MOST_ROWS)))
 
 
 def confusions(takes: Sequence[tuple[Signature, Take]], library: Sequence[Signature]) -> list[Confusion]:
