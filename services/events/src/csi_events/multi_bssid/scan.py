@@ -1,0 +1,138 @@
+"""One scan as arrays over slots, and which slots have another access point than in the scan before."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from csi_schemas.access_points import amplitude
+
+from csi_events.multi_bssid.slots import SLOTS, array_bytes
+
+if TYPE_CHECKING:
+    from csi_schemas.frame import MultiBssidFrame
+    from numpy.typing import NDArray
+
+SAME_READING_S = 0.02
+"""Times of hearing nearer than this are one reading: kernels and drivers round them to 10 ms at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """One scan of one host. Arrays are (32,), one element a slot; where ``present`` is false they hold what is said."""
+
+    t_s: float
+    """Receive time, s since any epoch."""
+    native: bool
+    """Read through an interface that can give 10-20 scans a second."""
+    epoch: int
+    """0-255, drawn when the agent starts."""
+    restarted: bool
+    """The sequence numbers say that the agent was started anew."""
+    present: NDArray[np.bool_]
+    """The slot is in the packet."""
+    rssi_dbm: NDArray[np.float64]
+    """dBm; NaN where absent."""
+    amplitude: NDArray[np.float64]
+    """10^((rssi + 100) / 20); NaN where absent."""
+    age_s: NDArray[np.float64]
+    """Time since the radio heard the access point, s; NaN where absent."""
+    channel: NDArray[np.int64]
+    """IEEE 802.11 channel; 0 where absent or unknown."""
+    band: NDArray[np.int64]
+    """``csi_schemas.access_points.Band``; 0 where absent or unknown."""
+    radio: NDArray[np.int64]
+    """``csi_schemas.access_points.Radio``; 0 where absent or unknown."""
+    generation: NDArray[np.int64]
+    """0-255; -1 where absent."""
+
+    @property
+    def count(self) -> int:
+        """Access points in the scan."""
+        return int(np.count_nonzero(self.present))
+
+
+def from_frame(frame: MultiBssidFrame) -> Scan:
+    """Lay a frame's slots out by their numbers.
+
+    Raises:
+        ValueError: a slot is named twice or its number is not 0-31, or a signal strength is not finite.
+    """
+    present = np.zeros(SLOTS, np.bool_)
+    rssi_dbm, linear, age_s = np.full((3, SLOTS), np.nan)
+    channel, band, radio = np.zeros((3, SLOTS), np.int64)
+    generation = np.full(SLOTS, -1, np.int64)
+    for heard in frame.slots:
+        i = heard.slot
+        if not 0 <= i < SLOTS:
+            raise ValueError(f"slot {i} of node {frame.node_id}: slots are 0-{SLOTS - 1}")
+        if present[i]:
+            raise ValueError(f"slot {i} of node {frame.node_id} is in the scan twice")
+        if not -200.0 <= heard.rssi_dbm <= 100.0:
+            raise ValueError(f"slot {i} of node {frame.node_id}: {heard.rssi_dbm} dBm is no signal strength")
+        present[i] = True
+        rssi_dbm[i], linear[i], age_s[i] = heard.rssi_dbm, amplitude(heard.rssi_dbm), heard.age_ms * 1e-3
+        channel[i], band[i], radio[i], generation[i] = heard.channel, heard.band, heard.radio, heard.generation
+    return Scan(
+        t_s=frame.timestamp_ns * 1e-9,
+        native=frame.native,
+        epoch=frame.epoch,
+        restarted=frame.sequence_status == "restarted",
+        present=present,
+        rssi_dbm=rssi_dbm,
+        amplitude=linear,
+        age_s=age_s,
+        channel=channel,
+        band=band,
+        radio=radio,
+        generation=generation,
+    )
+
+
+class Changed(NamedTuple):
+    """What a scan says of the slots' identity."""
+
+    everything: bool
+    """Forget every slot."""
+    slots: tuple[int, ...]
+    """Forget these."""
+    fresh: NDArray[np.bool_]
+    """(32,): the reading is a new one, not the one of an earlier scan reported again."""
+
+
+@dataclass(slots=True)
+class Identity:
+    """Which access point every slot had when it was last in a scan, and when that was heard."""
+
+    epoch: int = -1
+    generation: NDArray[np.int64] = field(default_factory=lambda: np.full(SLOTS, -1, np.int64))
+    """(32,); -1 for a slot that was never seen. A slot that is absent for a while keeps what was learnt of it."""
+    heard_s: NDArray[np.float64] = field(default_factory=lambda: np.full(SLOTS, -np.inf))
+    """(32,): time of the newest reading."""
+
+    @property
+    def nbytes(self) -> int:
+        """Memory of the arrays, bytes."""
+        return array_bytes(self.generation, self.heard_s)
+
+    def observe(self, scan: Scan) -> Changed:
+        """Compare a scan with those before.
+
+        What was learnt of every slot goes when ``epoch`` changed or the sequence numbers started anew; what was learnt
+        of one slot when its generation changed.
+        """
+        everything = scan.restarted or (self.epoch >= 0 and scan.epoch != self.epoch)
+        self.epoch = scan.epoch
+        if everything:
+            self.generation[:] = -1
+            self.heard_s[:] = -np.inf
+        other = scan.present & (self.generation >= 0) & (scan.generation != self.generation)
+        slots = tuple(int(i) for i in np.flatnonzero(other)) if other.any() else ()
+        for i in slots:
+            self.heard_s[i] = -np.inf
+        self.generation[scan.present] = scan.generation[scan.present]
+        heard_s = scan.t_s - scan.age_s
+        fresh = scan.present & ~(heard_s - self.heard_s < SAME_READING_S)
+        self.heard_s[fresh] = heard_s[fresh]
+        return Changed(everything, slots, fresh)
