@@ -17,8 +17,9 @@ from csi_ingest.sources import choose_source
 from csi_ingest.synthetic import run_synthetic
 from csi_schemas.codec import CsiPacket, PacketError, RejectReason, decode
 from csi_schemas.events import AnyEvent, NodeBack, NodeStale
+from csi_schemas.frame import AnyFrame, MultiBssidFrame
 from csi_schemas.telemetry import TelemetryRecord
-from csi_schemas.topics import EVENTS, REJECTED, TELEMETRY
+from csi_schemas.topics import EVENTS, FRAMES, REJECTED, TELEMETRY
 from support.kafka import consume
 from support.services import running
 from support.waiting import wait_for
@@ -226,6 +227,25 @@ async def test_the_simulator_is_always_labelled_synthetic(topics: str) -> None:
         assert {(frame.provenance, frame.source) for frame in published} == {("synthetic", "synthetic")}
         assert [frame.sequence for frame in published] == list(range(100))
         assert {frame.missing_before for frame in published} == {0}
+
+
+async def test_simulated_laptops_are_synthetic_nodes_too(topics: str) -> None:
+    """Beside a node of CSI: their scans come out in order as multi_bssid, synthetic, each laptop a node of its own."""
+    async with ingest(topics) as started:
+        sent = await run_synthetic(
+            started.listeners["synthetic"], nodes=1, rate_hz=50.0, duration_s=1.0, laptops=2, scan_hz=20.0
+        )
+        stats = await started.settled(sent)
+    assert sent == stats["published"] == 50 + 2 * 20
+    assert stats["sources"] == {"synthetic": {"synthetic": 90}}
+    assert sorted(node["scans"] for node in stats["nodes"].values()) == [0, 20, 20]
+    records = await consume(topics, FRAMES.name, 90)
+    frames = [msgspec.json.decode(record.value, type=AnyFrame) for record in records]
+    scans = [frame for frame in frames if isinstance(frame, MultiBssidFrame)]
+    assert {(scan.provenance, scan.source, scan.native) for scan in scans} == {("synthetic", "synthetic", True)}
+    assert all(len(scan.slots) >= 20 for scan in scans)
+    for node_id in {scan.node_id for scan in scans}:
+        assert [scan.sequence for scan in scans if scan.node_id == node_id] == list(range(20))
 
 
 async def test_a_node_that_falls_silent_and_returns_is_announced(topics: str) -> None:

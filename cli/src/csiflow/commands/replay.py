@@ -50,18 +50,34 @@ def replay(
 def synthesize(
     *,
     to: Annotated[str, typer.Option(help="Where ingest listens for synthetic frames.")] = SYNTHETIC_ADDRESS,
-    nodes: Annotated[int, typer.Option(help="Number of nodes.", min=1, max=255)] = 2,
+    nodes: Annotated[int, typer.Option(help="Number of nodes that send CSI.", min=0, max=255)] = 2,
     rate: Annotated[float, typer.Option(help="Frames a second and node.", min=0.1)] = 30.0,
+    laptops: Annotated[int, typer.Option(help="Number of laptops that scan access points.", min=0, max=64)] = 0,
+    scan_rate: Annotated[float, typer.Option(help="Scans a second and laptop.", min=0.1, max=20.0)] = 20.0,
     duration: Annotated[str | None, typer.Option(help="Stop after this long; without it, Ctrl-C.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the room and its noise.")] = 1,
 ) -> None:
-    """Send what nodes in a simulated room would hear: always labelled synthetic.
+    """Send what nodes and laptops in a simulated room would hear: always labelled synthetic.
 
-    Example:
+    Examples:
 
       csiflow synthesize --nodes 4 --rate 100 --duration 1m
+
+      csiflow synthesize --nodes 0 --laptops 1 --scan-rate 2
     """
+    if nodes + laptops == 0:
+        fail("nothing to simulate: give --nodes or --laptops", 2)
     limit = parse_duration(duration) if duration else None
-    sent = run_until_signal(run_synthetic(parse_address(to), nodes=nodes, rate_hz=rate, duration_s=limit, seed=seed))
+    sent = run_until_signal(
+        run_synthetic(
+            parse_address(to),
+            nodes=nodes,
+            rate_hz=rate,
+            duration_s=limit,
+            seed=seed,
+            laptops=laptops,
+            scan_hz=scan_rate,
+        )
+    )
     if sent is not None:
         console.print(f"sent {sent} datagrams")
