@@ -133,7 +133,7 @@ async def main(options: argparse.Namespace) -> dict[str, Any]:
     settings = CliSettings()
     try:
         async with running_stack(
-            settings, StackOptions(data_dir, live_port=0, gateway_port=0), show_logs=options.logs
+            settings, StackOptions(data_dir, live_port=0, gateway_port=0, introspection=True), show_logs=options.logs
         ) as stack:
             driver = Driver(stack)
             console.print("csiflow: ingest, events, introspection, cluster and gateway")

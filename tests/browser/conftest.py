@@ -13,7 +13,7 @@ import pytest
 from browser.messages import signature
 from browser.page import TOKEN
 from playwright.async_api import Browser, async_playwright
-from support.services import Service, running
+from support.services import INTROSPECTION_ON, Service, running
 from support.waiting import free_port
 
 _FLAGS = [
@@ -71,6 +71,7 @@ def start_gateway(topics: str, tmp_path: Path) -> StartGateway:
                 "CSIFLOW_GATEWAY_PORT": str(port),
                 "CSIFLOW_GATEWAY_TOKEN": token,
                 "CSIFLOW_SIGNATURES": str(folder),
+                **INTROSPECTION_ON,
                 **settings,
             },
         )

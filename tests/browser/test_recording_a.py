@@ -143,6 +143,7 @@ async def test_the_dashboard_moves_on_recording_a(
         listen_host="127.0.0.1",
         live_port=0,
         gateway_port=0,
+        introspection=True,
         environment={"CSIFLOW_SIGNATURES": str(SIGNATURES)},
     )
     recording = open_recording(csiflow_data / "wire" / "a_two_node_60s.pcap")

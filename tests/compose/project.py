@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from compose.engine import NoDockerError, run
+from support.services import INTROSPECTION_ON
 from support.waiting import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -114,6 +115,7 @@ def installed(docker: Mapping[str, str], workers: int) -> Iterator[Project]:
             **{name: str(free_port()) for name in tcp},
             **{name: str(free_port(socket.SOCK_DGRAM)) for name in udp},
             "CSIFLOW_TOKEN": secrets.token_hex(16),
+            **INTROSPECTION_ON,
         },
     )
     try:

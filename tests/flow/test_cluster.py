@@ -19,7 +19,7 @@ from csi_schemas.topics import CLUSTER, FRAMES, INTROSPECTION, MEMBERS
 from csi_streaming import partition_of
 from support.gateway import running_gateway
 from support.kafka import consume, count_records, produce
-from support.services import Service, running
+from support.services import INTROSPECTION_ON, Service, running
 from support.waiting import wait_for
 from unit.introspection.rooms import frames_of, room
 from websockets.asyncio.client import ClientConnection
@@ -32,7 +32,7 @@ HOUSE = json.dumps({"house": ["1", "2", "7"]})
 @asynccontextmanager
 async def cluster(bootstrap: str, **environment: str) -> AsyncIterator[Service]:
     """Run ``python -m csi_introspection.cluster``."""
-    env = {"CSIFLOW_KAFKA": bootstrap, **environment}
+    env = {"CSIFLOW_KAFKA": bootstrap, **INTROSPECTION_ON, **environment}
     async with running("csi_introspection.cluster", env, timeout=60) as started:
         yield started
 
@@ -80,7 +80,7 @@ def who(snapshot: ClusterSnapshot) -> tuple[list[str], list[str]]:
 async def test_nodes_of_different_partitions_and_workers_are_fused(topics: str) -> None:
     """Two introspection workers share two nodes; the zone has both, then one within 2 s, then none, each told."""
     assert partition_of(b"1", FRAMES.partitions) != partition_of(b"2", FRAMES.partitions)
-    env = {"CSIFLOW_KAFKA": topics, "CSIFLOW_INTROSPECTION_ZONES": HOUSE}
+    env = {"CSIFLOW_KAFKA": topics, **INTROSPECTION_ON, "CSIFLOW_INTROSPECTION_ZONES": HOUSE}
     rooms = {node: frames_of(room(400, int(node)), node=node, provenance="replay") for node in ("1", "2")}
     sent_ns: dict[str, list[int]] = {"1": [], "2": []}
     told = [0]

@@ -15,7 +15,7 @@ from csi_schemas.frame import CsiFrame
 from csi_schemas.introspection import IntrospectionSnapshot
 from csi_schemas.topics import FRAMES, INTROSPECTION, LATEST
 from support.kafka import consume, count_records, produce
-from support.services import Service, running
+from support.services import INTROSPECTION_ON, Service, running
 from support.waiting import wait_for
 from unit.introspection.rooms import frames_of, room
 
@@ -26,7 +26,7 @@ START_S = 120.0
 @asynccontextmanager
 async def service(bootstrap: str, *arguments: str, **environment: str) -> AsyncIterator[Service]:
     """Run ``python -m csi_introspection``."""
-    env = {"CSIFLOW_KAFKA": bootstrap, **environment}
+    env = {"CSIFLOW_KAFKA": bootstrap, **INTROSPECTION_ON, **environment}
     async with running("csi_introspection", env, *arguments, timeout=START_S) as started:
         yield started
 
@@ -124,9 +124,9 @@ async def test_switched_off_it_is_ready_and_reads_nothing(topics: str) -> None:
 
 
 async def test_the_switch_is_also_a_setting_and_the_flag_wins(topics: str) -> None:
-    """CSIFLOW_INTROSPECTION_ENABLED=false switches off; --introspection overrides it."""
-    async with service(topics, CSIFLOW_INTROSPECTION_ENABLED="false") as off:
-        assert json.loads((await off.get("/ready"))[1])["status"] == "disabled"
+    """Off unless CSIFLOW_INTROSPECTION_ENABLED=true says otherwise; --introspection overrides both."""
+    async with running("csi_introspection", {"CSIFLOW_KAFKA": topics}, timeout=START_S) as untold:
+        assert json.loads((await untold.get("/ready"))[1])["status"] == "disabled"
     async with service(topics, "--introspection", CSIFLOW_INTROSPECTION_ENABLED="false") as on:
         assert json.loads((await on.get("/ready"))[1])["status"] == "ready"
         assert await _members(topics) == 1
@@ -152,7 +152,7 @@ async def test_a_library_that_does_not_exist_stops_the_start(topics: str, tmp_pa
     """A folder named in the settings that is not there: exit code 2 and the reason, not an empty library."""
     async with running(
         "csi_introspection",
-        {"CSIFLOW_KAFKA": topics, "CSIFLOW_SIGNATURES": str(tmp_path / "gone")},
+        {"CSIFLOW_KAFKA": topics, **INTROSPECTION_ON, "CSIFLOW_SIGNATURES": str(tmp_path / "gone")},
         wait_ready=False,
     ) as failed:
         await wait_for(lambda: not failed.alive, START_S, "the service ends")

@@ -11,7 +11,7 @@ from csi_introspection.reference import record, references
 from csi_schemas.introspection import IntrospectionSnapshot
 from csi_schemas.topics import FRAMES, INTROSPECTION
 from support.kafka import consume, count_records, produce
-from support.services import Service, running
+from support.services import INTROSPECTION_ON, Service, running
 from support.waiting import wait_for
 from unit.introspection.rooms import frames_of
 
@@ -58,7 +58,7 @@ async def test_a_file_dropped_in_is_matched_and_one_taken_out_is_not(topics: str
     """No restart, no new calibration; another width is listed as not applicable; a broken file changes nothing."""
     write(tmp_path / "idle_room.sig.json", IDLE)
     room = Room(topics)
-    env = {"CSIFLOW_KAFKA": topics, "CSIFLOW_SIGNATURES": str(tmp_path)}
+    env = {"CSIFLOW_KAFKA": topics, **INTROSPECTION_ON, "CSIFLOW_SIGNATURES": str(tmp_path)}
     async with running("csi_introspection", env, timeout=START_S) as service:
         before = await room.send(QUIET_FRAMES)
         assert scored(before) == {"idle_room"}

@@ -74,7 +74,7 @@ async def up(state: Path, *arguments: str) -> AsyncIterator[tuple[asyncio.subpro
 
 async def test_an_operators_session(csiflow_data: Path, tmp_path: Path) -> None:
     """Up, doctor, replay, nodes and tail work together; Ctrl-C stops every child and exits cleanly."""
-    async with up(tmp_path, "--workers", "2") as (process, run):
+    async with up(tmp_path, "--workers", "2", "--introspection") as (process, run):
         token = tmp_path / "gateway-token"
         assert token.stat().st_mode & 0o777 == 0o600
         assert (tmp_path / "run.json").stat().st_mode & 0o777 == 0o600
@@ -118,9 +118,10 @@ async def test_an_operators_session(csiflow_data: Path, tmp_path: Path) -> None:
 
 
 async def test_a_service_that_dies_is_started_again(tmp_path: Path) -> None:
-    """Kill -9 of a service under the supervisor: it comes back ready, the others are untouched."""
+    """Kill -9 of a service: it comes back ready, the others are untouched; introspection is not among them."""
     async with up(tmp_path) as (process, _):
         services = {" ".join(child.cmdline()): child for child in psutil.Process(process.pid).children()}
+        assert not [line for line in services if "csi_introspection" in line], "nobody asked for it"
         ingest = next(child for line, child in services.items() if "csi_ingest" in line)
         others = [child for child in services.values() if child.pid != ingest.pid]
         ingest.kill()

@@ -18,7 +18,7 @@ from csi_schemas.introspection import ClusterSnapshot, IntrospectionSnapshot
 from csi_schemas.sensing import Classification, NodeReading, SensingFeatures, SensingUpdate, Window
 from websockets.asyncio.client import ClientConnection, connect
 
-from support.services import Service, running
+from support.services import INTROSPECTION_ON, Service, running
 from support.waiting import wait_for
 
 TOKEN = "a-token-for-tests"  # noqa: S105  # opens nothing but the test's own gateway
@@ -67,6 +67,7 @@ async def running_gateway(bootstrap: str, *, wait_ready: bool = True, **settings
         "CSIFLOW_KAFKA": bootstrap,
         "CSIFLOW_GATEWAY_TOKEN": TOKEN,
         "CSIFLOW_GATEWAY_PORT": "0",
+        **INTROSPECTION_ON,
         **settings,
     }
     async with running("csi_gateway", environment, wait_ready=wait_ready) as service:

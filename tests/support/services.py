@@ -16,6 +16,8 @@ from typing import Any
 
 from support.waiting import wait_for
 
+INTROSPECTION_ON = {"CSIFLOW_INTROSPECTION_ENABLED": "true"}
+"""Environment of services that take part in introspection, which is off by default."""
 _STOP_S = 20.0
 _TAIL = 40
 

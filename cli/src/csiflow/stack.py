@@ -40,7 +40,8 @@ class StackOptions:
     gateway_host: str = "127.0.0.1"
     gateway_port: int = 8080
     """HTTP port of the gateway; 0 takes a free one."""
-    introspection: bool = True
+    introspection: bool = False
+    """Run the per-frame path and the fusion of zones too; off unless asked for, see docs/matching.md."""
     workers: int = 1
     """Workers of each consumer service."""
     environment: dict[str, str] = field(default_factory=dict)
@@ -199,9 +200,9 @@ def plan(
 
     ingest = service("ingest")
     gateway = ServiceSpec("gateway", (sys.executable, "-m", "csi_gateway"), environment, gateway_port)
-    modules = {"events": "csi_events", "introspection": "csi_introspection"}
+    modules = {"events": "csi_events"}
     if options.introspection:
-        modules["cluster"] = "csi_introspection.cluster"
+        modules |= {"introspection": "csi_introspection", "cluster": "csi_introspection.cluster"}
     consumers = [
         service(name, None if options.workers == 1 else number + 1, module)
         for name, module in modules.items()

@@ -9,7 +9,12 @@ import typer
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line of stdout.")]
 Introspection = Annotated[
-    bool, typer.Option("--introspection/--no-introspection", help="The kill switch of the per-frame path.")
+    bool,
+    typer.Option(
+        "--introspection/--no-introspection",
+        envvar="CSIFLOW_INTROSPECTION_ENABLED",
+        help="Run the per-frame path and the fusion of zones.",
+    ),
 ]
 GatewayPort = Annotated[
     int, typer.Option(help="HTTP port of the dashboard and the API; 0 takes a free one.", min=0, max=65535)

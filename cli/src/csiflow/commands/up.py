@@ -21,7 +21,7 @@ def up(
         str,
         typer.Option(help="esp32 listens for nodes; auto falls back to synthetic when there are none, and says so."),
     ] = "esp32",
-    introspection: Introspection = True,
+    introspection: Introspection = False,
     workers: Workers = 1,
     listen: Annotated[str, typer.Option(help="Address the UDP socket for ESP32 nodes binds to.")] = "0.0.0.0",  # noqa: S104
     udp_port: Annotated[
@@ -36,6 +36,8 @@ def up(
     Examples:
 
       csiflow up
+
+      csiflow up --introspection
 
       CSIFLOW_KAFKA=broker:9092 csiflow up --workers 2 --host 0.0.0.0
     """
@@ -60,6 +62,10 @@ def up(
             chosen = await resolve_source(stack, source)
             if chosen == "synthetic":
                 stack.supervisor.start([synthetic_spec(stack, SyntheticOptions())])
+            if not introspection:
+                console.print(
+                    "introspection is off; --introspection runs it, docs/matching.md says what to trust it with"
+                )
             console.print("Ctrl-C stops everything")
             failure = asyncio.create_task(stack.supervisor.wait_failure())
             await failure

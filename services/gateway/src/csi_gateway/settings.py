@@ -27,8 +27,8 @@ class GatewaySettings(RuntimeSettings):
     allowed_origins: Annotated[tuple[str, ...], NoDecode] = ()
     """Origins whose pages may use the gateway besides its own, comma separated: ``https://ops.example[,...]``."""
 
-    introspection_enabled: bool = Field(default=True, validation_alias=shared("introspection_enabled"))
-    """The kill switch: when off, the gateway reads no snapshots and answers 404 where they would be."""
+    introspection_enabled: bool = Field(default=False, validation_alias=shared("introspection_enabled"))
+    """The switch of introspection: off, the gateway reads no snapshots and answers 404 where they would be."""
     signatures: Path = Field(default=Path("signatures"), validation_alias=shared("signatures"))
     """Folder of the signature files that /api/v1/signatures lists."""
 

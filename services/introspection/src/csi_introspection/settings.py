@@ -24,8 +24,9 @@ class IntrospectionSettings(StreamingSettings):
         env_prefix="CSIFLOW_INTROSPECTION_", extra="forbid", populate_by_name=True, use_attribute_docstrings=True
     )
 
-    enabled: bool = True
-    """The kill switch: off, the service consumes nothing and says so. ``--no-introspection`` is the same."""
+    enabled: bool = False
+    """Off, the service consumes nothing and says so; ``--introspection`` switches it on as well. docs/matching.md says
+    why it is off by default."""
     signatures: Path | None = Field(
         default_factory=reference_signatures,
         validation_alias=AliasChoices("signatures", "CSIFLOW_INTROSPECTION_SIGNATURES", "CSIFLOW_SIGNATURES"),

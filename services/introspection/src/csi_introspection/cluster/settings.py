@@ -17,8 +17,8 @@ class ClusterSettings(StreamingSettings):
         env_prefix="CSIFLOW_CLUSTER_", extra="forbid", populate_by_name=True, use_attribute_docstrings=True
     )
 
-    enabled: bool = Field(default=True, validation_alias=AliasChoices("enabled", "CSIFLOW_INTROSPECTION_ENABLED"))
-    """The kill switch of introspection: off, there is nothing to fuse."""
+    enabled: bool = Field(default=False, validation_alias=AliasChoices("enabled", "CSIFLOW_INTROSPECTION_ENABLED"))
+    """The switch of introspection: off, there is nothing to fuse."""
     zones: ZoneTable = Field(
         default_factory=everything, validation_alias=AliasChoices("zones", "CSIFLOW_INTROSPECTION_ZONES")
     )
