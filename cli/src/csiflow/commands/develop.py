@@ -72,4 +72,6 @@ def test(context: typer.Context) -> None:
     # and the summary says so.
     parallel = () if selected else ("-n", "2", "--dist", "loadfile", "--reruns", "1")
     markers = () if any(argument.startswith("-m") for argument in context.args) else ("-m", "not compose")
+    if not selected:
+        _run("csiflow.precompile")
     _run("pytest", *markers, *parallel, *context.args)
