@@ -306,16 +306,17 @@ def test_scans_do_not_depend_on_how_many_are_asked_for(parameters: ScanParameter
 
 def test_a_laptop_sends_what_an_agent_would() -> None:
     """24 access points in a valid packet, native at 20 Hz and not at 2; laptops have their own numbers and places."""
-    laptops = [simulated_laptop(number, DEFAULT_SCENE, seed=3) for number in (1, 2)]
-    packets = [decode(laptop.datagram(0.05)) for laptop in laptops]
-    assert all(isinstance(packet, MultiBssid) and len(packet.slots) == 24 and packet.native for packet in packets)
-    assert packets[0].node_id != packets[1].node_id  # type: ignore[union-attr]
-    assert packets[0].slots != packets[1].slots
+    first, second = (decode(simulated_laptop(number, DEFAULT_SCENE, seed=3).datagram(0.05)) for number in (1, 2))
+    assert isinstance(first, MultiBssid)
+    assert isinstance(second, MultiBssid)
+    assert (len(first.slots), len(second.slots), first.native, second.native) == (24, 24, True, True)
+    assert first.node_id != second.node_id
+    assert first.slots != second.slots
     slow = decode(simulated_laptop(1, DEFAULT_SCENE, seed=3, scan_hz=2.0).datagram(0.5))
     assert isinstance(slow, MultiBssid)
     assert not slow.native
     again = simulated_laptop(1, DEFAULT_SCENE, seed=3)
-    assert decode(again.datagram(0.05)) == packets[0]
+    assert decode(again.datagram(0.05)) == first
 
 
 def test_the_truth_tells_level_and_posture() -> None:

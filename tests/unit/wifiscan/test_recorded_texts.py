@@ -103,16 +103,52 @@ def test_netsh_of_windows_11(csiflow_data: Path, language: str, count: int) -> N
     assert [a.channel for a in found] == [int(n) for n in re.findall(r"(?:Channel|Kanal) +: (\d+)", text)]
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "netsh/networks_win11_de.txt",
-        "netsh/networks_complex_en.txt",
-        "iw/iw-scan0.txt",
-        "nmcli/nmcli_terse.txt",
-        "airport/airport-s.txt",
-    ],
-)
+NETSH = [f"netsh/networks_{kind}_{language}.txt" for kind in ("complex", "win11") for language in ("en", "de")]
+ALL = [*NETSH, "iw/iw-scan0.txt", "iw/iw-scan1.txt", "nmcli/nmcli_terse.txt", "airport/airport-s.txt"]
+
+
+def test_no_recorded_text_is_left_out(csiflow_data: Path) -> None:
+    """Every text of the folder is among those read here, or is the one that is another report."""
+    texts = {str(path.relative_to(csiflow_data / "scan")) for path in (csiflow_data / "scan").rglob("*.txt")}
+    assert texts == {*ALL, "netsh/interfaces_en.txt"}
+
+
+def identified(found: list[AccessPoint]) -> list[tuple[object, ...]]:
+    """All of a reading but its name."""
+    return [(a.bssid, a.rssi_dbm, a.signal_pct, a.channel, a.band, a.radio) for a in found]
+
+
+@pytest.mark.parametrize("name", NETSH)
+def test_recorded_netsh_in_a_language_never_seen(csiflow_data: Path, name: str) -> None:
+    """Every letter of a label, and of lines that are no row, becomes one of another script."""
+    found, text, _ = parsed(csiflow_data, name)
+    strange = {letter: 0x10D0 + letter % 33 for letter in range(ord("A"), 0x180)}
+
+    def translated(line: str) -> str:
+        if line.startswith("PS "):
+            return line
+        label, colon, value = line.partition(":")
+        return label.translate(strange) + colon + value
+
+    said = "\n".join(map(translated, text.splitlines()))
+    assert "Signal" not in said
+    assert PARSERS["netsh"](said) == found
+
+
+@pytest.mark.parametrize("encoding", ["cp437", "cp850", "cp1252", "utf-16"])
+@pytest.mark.parametrize("name", NETSH)
+def test_recorded_netsh_in_another_code_page(csiflow_data: Path, name: str, encoding: str) -> None:
+    """Taken for the right code page, for a wrong one or for UTF-8: every reading is right, whatever labels became."""
+    found, text, _ = parsed(csiflow_data, name)
+    data = text.encode(encoding, "replace")
+    for taken_for in (encoding, "cp866", None):
+        if encoding == "utf-16" and taken_for == "cp866":
+            continue  # a byte order mark is never mistaken
+        page = taken_for if taken_for != "utf-16" else None
+        assert identified(PARSERS["netsh"](decode(data, page) if page else decode(data))) == identified(found)
+
+
+@pytest.mark.parametrize("name", ALL)
 def test_a_recorded_text_that_was_cut_gives_no_wrong_row(csiflow_data: Path, name: str) -> None:
     """Cut at any of many places: an error, or the first rows (a radio of iw's last row may be known less well)."""
     found, text, _ = parsed(csiflow_data, name)

@@ -16,8 +16,10 @@ BENCHES = {
     "flow": "flow.py",
     "introspection": "introspection.py",
     "d8": "d8.py",
+    "multi-bssid": "multi_bssid.py",
     "onset": "onset.py",
     "regimes": "regimes.py",
+    "rooms": "rooms.py",
     "fanout": "fanout.py",
     "streaming": "streaming_forward.py",
 }
