@@ -28,6 +28,8 @@ class SyntheticOptions:
     nodes: int = 2
     rate_hz: float = 30.0
     seed: int = 1
+    laptops: int = 0
+    """Hosts that scan access points."""
 
 
 def check_recording(path: Path) -> None:
@@ -72,7 +74,7 @@ def synthetic_spec(stack: Stack, options: SyntheticOptions) -> ServiceSpec:
     """Return the child process that plays the physical model into the synthetic port."""
     command = (sys.executable, "-m", "csiflow", "synthesize", "--to", stack.synthetic)
     extra = ("--nodes", str(options.nodes), "--rate", str(options.rate_hz), "--seed", str(options.seed))
-    return ServiceSpec("synthetic", (*command, *extra))
+    return ServiceSpec("synthetic", (*command, *extra, "--laptops", str(options.laptops)))
 
 
 async def wait_until_quiet(stack: Stack, expected: int, timeout: float) -> dict[str, object]:

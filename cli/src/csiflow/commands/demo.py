@@ -40,6 +40,9 @@ def demo(
     recording: Recording = None,
     source: Annotated[str, typer.Option(help="auto, esp32, wifi-enhanced, wifi or synthetic.")] = "auto",
     speed: Speed = "1",
+    laptops: Annotated[
+        int, typer.Option(help="Simulated laptops that scan access points, with --source synthetic.", min=0, max=64)
+    ] = 0,
     duration: Annotated[str | None, typer.Option(help="Stop after this long, for example 20s or 2m.")] = None,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the dashboard.")] = True,
     introspection: Introspection = True,
@@ -56,9 +59,13 @@ def demo(
       csiflow demo --recording room.pcap --speed 6
 
       csiflow demo --source synthetic --duration 20s --json
+
+      csiflow demo --source synthetic --laptops 1
     """
     if source not in SOURCES:
         fail(f"there is no source {source!r}; choose one of {', '.join(SOURCES)}", 2)
+    if laptops and source != "synthetic":
+        fail("--laptops are simulated: they need --source synthetic", 2)
     limit = parse_duration(duration) if duration else None
     factor = parse_speed(speed)
     settings = CliSettings()
@@ -81,7 +88,8 @@ def demo(
                 console.print(f"dashboard: [bold]{stack.dashboard_url}[/]", soft_wrap=True)
                 if browser and not as_json:
                     webbrowser.open(stack.dashboard_url)
-                return await Demo(stack, began, introspection=introspection).run(
+                synthetic = SyntheticOptions(laptops=laptops)
+                return await Demo(stack, began, introspection=introspection, synthetic=synthetic).run(
                     recording, source, factor, limit, until_stopped=not as_json
                 )
         finally:
@@ -121,9 +129,10 @@ def summary(result: dict[str, Any]) -> Table:
 class Demo:
     """One run of a source through a stack, measured at its far end."""
 
-    def __init__(self, stack: Stack, began: float, *, introspection: bool) -> None:
+    def __init__(self, stack: Stack, began: float, *, introspection: bool, synthetic: SyntheticOptions) -> None:
         self._stack = stack
         self._began = began
+        self._synthetic = synthetic
         self._kafka = KafkaTally(stack.bootstrap)
         base = stack.gateway_url.replace("http", "ws", 1)
         self._sensing = WebsocketTally(f"{base}/ws/sensing", stack.token)
@@ -167,7 +176,7 @@ class Demo:
             return f"recording:{recording.name}", None
         name = await resolve_source(self._stack, source)
         if name == "synthetic":
-            self._stack.supervisor.start([synthetic_spec(self._stack, SyntheticOptions())])
+            self._stack.supervisor.start([synthetic_spec(self._stack, self._synthetic)])
         if limit is None and until_stopped:
             console.print("Ctrl-C ends the demo")
             await asyncio.Event().wait()
@@ -200,7 +209,8 @@ class Demo:
         lost = max(0, (sent or 0) - stats["received"])
         duplicated = 0
         if websocket is not None:
-            lost += published - min(snapshots, websocket.received)
+            scans = sum(node["scans"] for node in stats["nodes"].values())  # these have no snapshots
+            lost += published - scans - min(snapshots, websocket.received)
             duplicated = max(sum(counts.values()) - len(counts) for counts in (self._kafka.origins, websocket.origins))
         return {
             "source": source,
