@@ -150,15 +150,15 @@ def sits(generator: np.random.Generator, *durations: float) -> tuple[Segment, ..
 
 
 def evening(seed: int) -> Scene:
-    """Empty for a minute, somebody walks in, sits, fidgets and is still by turns, walks out; empty."""
+    """Empty, somebody walks in and about, sits, fidgets and is still by turns, walks out; empty."""
     generator = np.random.default_rng([seed, 1])
     return Scene(
         (
-            Segment("empty", 60.0),
-            walk(generator, 25.0),
-            *sits(generator, 30.0, 20.0, 15.0),
-            walk(generator, 15.0),
-            Segment("empty", 60.0),
+            Segment("empty", 90.0),
+            walk(generator, 30.0),
+            *sits(generator, 40.0, 20.0, 30.0),
+            walk(generator, 20.0),
+            Segment("empty", 90.0),
         )
     )
 

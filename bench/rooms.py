@@ -37,16 +37,25 @@ def share(values: Any) -> float:
 
 
 def presence(rate: Rate, seeds: range) -> Row:
-    """Share of scans whose presence is right, every scan after the warm-up; and by what somebody does."""
-    right, activities = [], []
+    """Share of scans whose presence is right, every scan after the warm-up; and by what somebody does, and without the
+    first seconds after somebody came or left."""
+    right, activities, settled = [], [], []
     for seed in seeds:
         found = run(evening(seed), rate, seed)
         counted = found.t_s >= WARM_UP_S
         right.append((found.answered("present") == found.truth("presence"))[counted])
         activities.append(found.truth("activity")[counted])
+        turns = np.flatnonzero(np.diff(found.truth("presence").astype(np.int8))) + 1
+        since = np.min([np.where(found.t_s >= t, found.t_s - t, np.inf) for t in found.t_s[turns]], axis=0)
+        settled.append((since >= SETTLE_S)[counted])
     correct, activity = np.concatenate(right), np.concatenate(activities)
     by = {str(name): share(correct[activity == name]) for name in np.unique(activity)}
-    return {"right_pct": share(correct), "by_activity_pct": by, "worst_seed_pct": min(share(r) for r in right)}
+    return {
+        "right_pct": share(correct),
+        "settled_pct": share(correct[np.concatenate(settled)]),
+        "by_activity_pct": by,
+        "worst_seed_pct": min(share(r) for r in right),
+    }
 
 
 def static(rate: Rate, seeds: range, **room: Any) -> Row:

@@ -66,8 +66,8 @@ class ScanSimulator:
     """Amplitude (half of peak to peak) of breathing on the few links it acts on most; ``None``: what the movement of
     the chest makes by itself."""
     body_width_m: float = 0.45
-    cross_section_m2: float = 1.0
-    """Of the body, as a radar sees it."""
+    cross_section_m2: float = 2.0
+    """Of the body, as a radar sees it: 1 m^2, and about as much again that it scatters by way of the walls."""
     sequence: int = 0
     reception: Reception = field(init=False, repr=False)
 

@@ -22,7 +22,7 @@ LEVELS: dict[Activity, Level] = {
     "walk": "High",
 }
 """Motion level of each activity, by what moves: nothing but breath, hands, trunk and arms, the whole body."""
-SWAY_M: dict[Activity, float] = {"fidget": 0.012, "gesture": 0.15}
+SWAY_M: dict[Activity, float] = {"fidget": 0.03, "gesture": 0.2}
 """How far the trunk goes from its place, metres: somebody at a desk, somebody who does exercises on the spot."""
 TOP_M = np.array([1.75, 1.25])
 """Height of the head of somebody who stands and of somebody who sits, metres."""
