@@ -58,6 +58,14 @@ class Parameters(BaseModel):
     breathing_p: float = Field(default=1e-4, gt=0, lt=1)
     """Chance with which noise alone may pass for breathing, per attempt."""
 
+    # quality gate
+    shadow_db: float = Field(default=3.0, gt=0)
+    """What a body takes off a path that it shadows; ADR-022 says 3-8 dB."""
+
+    # drift
+    drift_db: float = Field(default=2.0, gt=0)
+    """A slot whose level changes by less than this, from one end to the other, is Stable."""
+
     # fingerprints
     fingerprint: bool = True
     """Match the room with the fingerprints learnt on site (ADR-022)."""
