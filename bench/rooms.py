@@ -37,8 +37,7 @@ def share(values: Any) -> float:
 
 
 def presence(rate: Rate, seeds: range) -> Row:
-    """Share of scans whose presence is right, every scan after the warm-up; and by what somebody does, and without the
-    first seconds after somebody came or left."""
+    """Share of scans whose presence is right, every scan after the warm-up; by what somebody does, and once settled."""
     right, activities, settled = [], [], []
     for seed in seeds:
         found = run(evening(seed), rate, seed)

@@ -218,7 +218,7 @@ def test_breathing_has_the_stated_amplitude_on_a_few_links(amplitude: float) -> 
 
 
 def test_more_movement_moves_the_links_more() -> None:
-    """Averaged over rooms: nobody, hands, trunk, a walk, each at least twice the one before it."""
+    """Averaged over rooms: nobody, fidgeting, exercises, a walk, each well above the one before it."""
     spot = ((1.4, 1.2, 1.1),)
     activities = ("empty", "fidget", "gesture", "walk")
     spread = []
@@ -230,8 +230,8 @@ def test_more_movement_moves_the_links_more() -> None:
         spread.append(float(np.mean([np.var(body, axis=0).mean() for body in bodies])) ** 0.5)
     assert spread[0] == 0.0
     assert spread[1] > 0.05
-    assert spread[2] > 1.5 * spread[1]
-    assert spread[3] > 1.5 * spread[2]
+    assert spread[2] > 1.2 * spread[1]
+    assert spread[3] > 1.2 * spread[2]
 
 
 @pytest.mark.parametrize(
