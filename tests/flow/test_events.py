@@ -67,7 +67,7 @@ async def test_a_recording_becomes_updates_and_events(topics: str) -> None:
         # 2000 frames are 125 windows of 16
         records = await consume(topics, SENSING.name, 125)
         (latest,) = {r.key for r in await consume(topics, LATEST.name, 30)}
-        assert latest == b"1/1x64@6/sensing_update"
+        assert latest == b"1/1x64@6/synthetic/sensing_update"
         by_event = {r.value: r for r in await consume(topics, EVENTS.name, 4)}
         sources = {(r.partition, r.offset): r for r in await consume(topics, FRAMES.name, len(frames))}
         iq = np.stack([np.frombuffer(f.iq, np.int8).reshape(1, 64, 2) for f in frames])

@@ -74,10 +74,10 @@ async def _latest_of_every_stream(bootstrap: str) -> bool:
     for record in await consume(bootstrap, LATEST.name, 0):
         newest[record.key] = msgspec.json.decode(record.value, type=IntrospectionSnapshot)
     return sorted(newest) == [
-        b"1/1x128@6/introspection_snapshot",
-        b"1/1x192@6/introspection_snapshot",
-        b"1/1x64@6/introspection_snapshot",
-        b"2/1x64@6/introspection_snapshot",
+        b"1/1x128@6/synthetic/introspection_snapshot",
+        b"1/1x192@6/synthetic/introspection_snapshot",
+        b"1/1x64@6/synthetic/introspection_snapshot",
+        b"2/1x64@6/synthetic/introspection_snapshot",
     ] and all(snapshot.sequence == 199 for snapshot in newest.values())
 
 

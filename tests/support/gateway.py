@@ -99,7 +99,9 @@ def latest_records(messages: Iterable[SensingUpdate | IntrospectionSnapshot]) ->
     found = []
     for message in messages:
         kind = "sensing_update" if isinstance(message, SensingUpdate) else "introspection_snapshot"
-        found.append((f"{message.node_id}/{message.stream}/{kind}".encode(), msgspec.json.encode(message)))
+        found.append(
+            (f"{message.node_id}/{message.stream}/{message.provenance}/{kind}".encode(), msgspec.json.encode(message))
+        )
     return found
 
 

@@ -8,6 +8,8 @@ import msgspec
 
 Provenance = Literal["live", "replay", "synthetic"]
 """Where the radio samples came from. Decided by the listener that received them, never guessed later."""
+REALITY: tuple[Provenance, ...] = ("live", "replay", "synthetic")
+"""From most to least real: of several that say something about now, the first is believed."""
 
 
 class Origin(msgspec.Struct, frozen=True):

@@ -105,7 +105,7 @@ CLUSTER = TopicSpec(
 )
 LATEST = TopicSpec(
     "csi.latest.v1",
-    "node id/stream label/message type, partitioned by node id",
+    "node id/stream label/provenance/message type, partitioned by node id",
     SensingUpdate | IntrospectionSnapshot,
     "The last sensing_update and snapshot of every stream, at most one a second each.",
     cleanup_policy="compact",

@@ -136,7 +136,7 @@ def test_latest_is_paced_and_never_stale() -> None:
     gaps = np.diff([u.window.end_ns for u in sent])
     assert (gaps >= SECOND).all()
     assert 8 <= len(sent) <= 11
-    assert {p.key for p in worker.outputs(LATEST.name)} == {b"1/1x64@6/sensing_update"}
+    assert {p.key for p in worker.outputs(LATEST.name)} == {b"1/1x64@6/synthetic/sensing_update"}
     worker.tick(EPOCH_NS)
     worker.tick(EPOCH_NS + SECOND)
     worker.tick(EPOCH_NS + 2 * SECOND)

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 from csi_gateway.heads import EventHead, SensingHead, SnapshotHead
 from csi_gateway.nodes import Nodes
+from csi_schemas.common import Provenance
 from hypothesis import given
 from hypothesis import strategies as st
 from support.gateway import motion_started, sensing_update, snapshot
@@ -16,9 +17,18 @@ SECOND = 1_000_000_000
 T0 = 1_800_000_000 * SECOND
 
 
-def sensing(nodes: Nodes, node_id: str, at_ns: int, *, presence: bool = False, stream: str = "1x64@6") -> None:
+def sensing(
+    nodes: Nodes,
+    node_id: str,
+    at_ns: int,
+    *,
+    presence: bool = False,
+    stream: str = "1x64@6",
+    provenance: Provenance = "replay",
+) -> None:
     """Feed a ``sensing_update``."""
-    value = msgspec.json.encode(sensing_update(node_id, at_ns=at_ns, presence=presence, stream=stream))
+    update = sensing_update(node_id, at_ns=at_ns, presence=presence, stream=stream)
+    value = msgspec.json.encode(msgspec.structs.replace(update, provenance=provenance))
     nodes.sensing(msgspec.json.decode(value, type=SensingHead), value)
 
 
@@ -72,13 +82,37 @@ def test_one_stream_may_be_stale_alone() -> None:
     assert view(nodes, T0 + 9 * SECOND)["presence"] is True
 
 
+def test_a_replay_never_speaks_for_a_node_that_is_heard_live() -> None:
+    """Neither its presence nor its silence; once the live node is silent, a fresh replay is shown as what it is."""
+    nodes = Nodes(5.0)
+    sensing(nodes, "1", T0, presence=False, provenance="live")
+    sensing(nodes, "1", T0 + 2 * SECOND, presence=True)
+    told = view(nodes, T0 + 3 * SECOND)
+    assert (told["provenance"], told["presence"], told["streams"]) == ("live", False, ["1x64@6"])
+    assert {(state["provenance"], state["presence"]) for state in told["stream_states"]} == {
+        ("live", False),
+        ("replay", True),
+    }
+    both = nodes.most_telling(nodes.latest_sensing(), T0 + 3 * SECOND)
+    assert [value.provenance for value in both] == ["live", "replay"], "not the newest first"
+
+    event(nodes, "NodeStale", "1", T0 + 3 * SECOND, last_seen_ns=T0 + 2 * SECOND)
+    assert view(nodes, T0 + 4 * SECOND)["stale"] is False, "it was the replay that fell silent"
+
+    sensing(nodes, "1", T0 + 7 * SECOND, presence=True)
+    told = view(nodes, T0 + 8 * SECOND)
+    assert (told["provenance"], told["stale"], told["presence"]) == ("replay", False, True)
+    both = nodes.most_telling(nodes.latest_sensing(), T0 + 8 * SECOND)
+    assert [value.provenance for value in both] == ["replay", "live"]
+
+
 def test_node_stale_until_heard_again() -> None:
     """NodeStale holds against everything older, also against events that no frame decided."""
     nodes = Nodes(3600.0)
     sensing(nodes, "1", T0, presence=True)
     event(nodes, "NodeStale", "1", T0 + 5 * SECOND, last_seen_ns=T0 + 1)
     assert view(nodes, T0 + 6 * SECOND)["stale_reason"] == "NodeStale"
-    assert nodes.is_stale("1", T0, T0 + 6 * SECOND)
+    assert nodes.is_stale("1", "replay", T0, T0 + 6 * SECOND)
     sensing(nodes, "1", T0 + 4 * SECOND)
     event(nodes, "PresenceEnded", "1", T0 + 6 * SECOND)
     assert view(nodes, T0 + 6 * SECOND)["stale"] is True

@@ -8,7 +8,7 @@ from typing import Any, get_args
 import pytest
 from csi_introspection.cluster import fusion
 from csi_introspection.cluster.fusion import MARGIN, MOST_MOTION, fuse, weight
-from csi_schemas.common import Provenance
+from csi_schemas.common import REALITY, Provenance
 from csi_schemas.introspection import Regime, ZoneMember
 from hypothesis import given
 from hypothesis import strategies as st
@@ -169,4 +169,4 @@ def test_the_provenance_is_the_least_real_of_the_members() -> None:
 def test_the_order_of_regimes_names_each_once() -> None:
     """Ties are decided for every regime there is."""
     assert sorted(fusion._LIVELINESS) == sorted(REGIMES)
-    assert sorted(fusion.REALITY) == sorted(PROVENANCES)
+    assert sorted(REALITY) == sorted(PROVENANCES)

@@ -142,12 +142,12 @@ def test_latest_gets_one_snapshot_a_second_and_stream() -> None:
     """The first at once, then at most one per second of frame time; the value is the snapshot's own."""
     frames = interleaved(frames_of(room(100, 9)), frames_of(room(100, 10), node="2"))
     published = harness().send_frames(frames, batch_size=8)
-    mine = [p for p in latest(published) if p.key == b"1/1x64@6/introspection_snapshot"]
+    mine = [p for p in latest(published) if p.key == b"1/1x64@6/synthetic/introspection_snapshot"]
     times = [msgspec.json.decode(p.value, type=IntrospectionSnapshot).timestamp_ns for p in mine]
     assert times == [EPOCH_NS + k * SECOND for k in range(5)]
     assert {p.key for p in latest(published)} == {
-        b"1/1x64@6/introspection_snapshot",
-        b"2/1x64@6/introspection_snapshot",
+        b"1/1x64@6/synthetic/introspection_snapshot",
+        b"2/1x64@6/synthetic/introspection_snapshot",
     }
     values = {p.value for p in published if p.topic == INTROSPECTION.name}
     assert all(p.value in values for p in latest(published))

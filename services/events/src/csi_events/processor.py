@@ -142,7 +142,7 @@ class EventsProcessor:
         return Entry(
             about=Source(stream, frame.provenance, frame.source),
             key=stream.node_id.encode(),
-            latest_key=f"{stream.node_id}/{stream.label}/sensing_update".encode(),
+            latest_key=f"{stream.node_id}/{stream.label}/{frame.provenance}/sensing_update".encode(),
             window=WindowBuffer.empty(self._rule),
             stream=Stream(self._hold_ns),
         )

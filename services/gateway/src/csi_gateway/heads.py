@@ -74,6 +74,7 @@ class FrameHead(msgspec.Struct):
 
     kind: str
     node_id: str
+    provenance: Provenance
     n_antennas: int = 0
     n_subcarriers: int = 0
     frequency_mhz: int = 0

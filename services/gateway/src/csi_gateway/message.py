@@ -29,7 +29,7 @@ class Message:
 
     __slots__ = ("_make", "_wire", "key", "node_id")
 
-    def __init__(self, node_id: str, key: tuple[str, str] | None, payload: bytes | Callable[[], bytes]) -> None:
+    def __init__(self, node_id: str, key: tuple[str, ...] | None, payload: bytes | Callable[[], bytes]) -> None:
         """``key`` names what a newer message of the same key replaces under ``max_hz``; ``None``: nothing does.
 
         A ``payload`` that costs something to make may be a function; it runs when the first client takes the message.

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, TypeAlias, get_args
 
 import msgspec
+from csi_schemas.common import REALITY, Provenance
 from csi_schemas.sensing import MotionLevel
 
 if TYPE_CHECKING:
     from csi_gateway.heads import ClassificationHead, EventHead, SensingHead, SnapshotHead
 
+_Key: TypeAlias = tuple[str, str, Provenance]
+"""Node, stream, provenance."""
 _LEVELS: tuple[MotionLevel, ...] = get_args(MotionLevel)
 """From nothing to most."""
 
@@ -19,7 +22,6 @@ _LEVELS: tuple[MotionLevel, ...] = get_args(MotionLevel)
 class StreamState:
     """One stream of a node."""
 
-    provenance: str
     source: str
     last_seen_ns: int = 0
     sensing_ns: int = 0
@@ -30,9 +32,9 @@ class StreamState:
 
 @dataclass(slots=True)
 class NodeState:
-    """One node."""
+    """One node, live, replayed or simulated: a replay of a node never meets the node itself."""
 
-    provenance: str
+    provenance: Provenance
     source: str
     last_seen_ns: int = 0
     stale_since_ns: int | None = None
@@ -45,6 +47,7 @@ class LatestValue(msgspec.Struct, frozen=True):
 
     node_id: str
     stream: str
+    provenance: Provenance
     at_ns: int
     value: bytes
     """As it was published."""
@@ -55,9 +58,9 @@ class Nodes:
 
     def __init__(self, stale_after_s: float) -> None:
         self._stale_after_ns = round(stale_after_s * 1e9)
-        self._nodes: dict[str, NodeState] = {}
-        self._sensing: dict[tuple[str, str], LatestValue] = {}
-        self._snapshots: dict[tuple[str, str], LatestValue] = {}
+        self._nodes: dict[str, dict[Provenance, NodeState]] = {}
+        self._sensing: dict[_Key, LatestValue] = {}
+        self._snapshots: dict[_Key, LatestValue] = {}
 
     @property
     def stale_after_s(self) -> float:
@@ -70,7 +73,7 @@ class Nodes:
         if head.at_ns >= stream.sensing_ns:
             stream.sensing_ns = head.at_ns
             stream.classification = head.classification
-            self._sensing[head.node_id, head.stream] = LatestValue(head.node_id, head.stream, head.at_ns, value)
+            self._sensing[_key(head)] = LatestValue(*_key(head), head.at_ns, value)
 
     def snapshot(self, head: SnapshotHead, value: bytes) -> None:
         """Take note of an ``introspection_snapshot``."""
@@ -78,7 +81,7 @@ class Nodes:
         if head.at_ns >= stream.snapshot_ns:
             stream.snapshot_ns = head.at_ns
             stream.regime = head.regime
-            self._snapshots[head.node_id, head.stream] = LatestValue(head.node_id, head.stream, head.at_ns, value)
+            self._snapshots[_key(head)] = LatestValue(*_key(head), head.at_ns, value)
 
     def event(self, head: EventHead) -> None:
         """Take note of an event; NodeStale holds until the node is heard again.
@@ -110,23 +113,43 @@ class Nodes:
         """Age in seconds by the gateway's clock; 0 for a time stamp ahead of it."""
         return max(0, now_ns - at_ns) / 1e9
 
-    def is_stale(self, node_id: str, at_ns: int, now_ns: int) -> bool:
-        """Whether something of ``node_id`` that happened at ``at_ns`` says nothing about now."""
-        node = self._nodes.get(node_id)
+    def is_stale(self, node_id: str, provenance: Provenance, at_ns: int, now_ns: int) -> bool:
+        """Whether something of a node that happened at ``at_ns`` says nothing about now."""
+        node = self._nodes.get(node_id, {}).get(provenance)
         declared = node is not None and node.stale_since_ns is not None and at_ns <= node.stale_since_ns
         return declared or now_ns - at_ns > self._stale_after_ns
 
+    def most_telling(self, values: list[LatestValue], now_ns: int) -> list[LatestValue]:
+        """Sort what says something about now before what is stale, the more real before the less, then the newer."""
+        return sorted(
+            values,
+            key=lambda value: (
+                self.is_stale(value.node_id, value.provenance, value.at_ns, now_ns),
+                REALITY.index(value.provenance),
+                -value.at_ns,
+            ),
+        )
+
     def view(self, now_ns: int) -> list[dict[str, Any]]:
-        """Every node for ``/api/v1/nodes``, by id; what a stale one last said is not passed off as now."""
+        """Every node for ``/api/v1/nodes``, by id; what a stale one last said is not passed off as now.
+
+        While a node is heard live and a replay or simulation under its number runs as well, the live one is the node;
+        all of them are under ``stream_states``.
+        """
         return [self._view(node_id, self._nodes[node_id], now_ns) for node_id in sorted(self._nodes)]
 
-    def _view(self, node_id: str, node: NodeState, now_ns: int) -> dict[str, Any]:
-        declared = node.stale_since_ns is not None
-        silent = now_ns - node.last_seen_ns > self._stale_after_ns
+    def _view(self, node_id: str, heard: dict[Provenance, NodeState], now_ns: int) -> dict[str, Any]:
+        def telling(state: NodeState) -> tuple[bool, int]:
+            stale = self._is_silent(state, now_ns) is not None
+            return stale, -state.last_seen_ns if stale else REALITY.index(state.provenance)
+
+        node = min(heard.values(), key=telling)
+        silence = self._is_silent(node, now_ns)
         fresh = [
             stream.classification
             for stream in node.streams.values()
-            if stream.classification is not None and not self.is_stale(node_id, stream.sensing_ns, now_ns)
+            if stream.classification is not None
+            and not self.is_stale(node_id, node.provenance, stream.sensing_ns, now_ns)
         ]
         strongest = max(fresh, key=lambda said: (said.presence, _LEVELS.index(said.motion_level)), default=None)
         return {
@@ -135,39 +158,49 @@ class Nodes:
             "provenance": node.provenance,
             "last_seen_ns": node.last_seen_ns,
             "age_s": self.age_s(node.last_seen_ns, now_ns),
-            "stale": declared or silent,
-            "stale_reason": "NodeStale" if declared else "silent" if silent else None,
+            "stale": silence is not None,
+            "stale_reason": silence,
             "presence": None if strongest is None else strongest.presence,
             "motion_level": None if strongest is None else strongest.motion_level,
             "confidence": None if strongest is None else strongest.confidence,
             "streams": sorted(node.streams),
             "stream_states": [
-                self._stream_view(node_id, label, node.streams[label], now_ns) for label in sorted(node.streams)
+                self._stream_view(node_id, state.provenance, label, state.streams[label], now_ns)
+                for state in heard.values()
+                for label in sorted(state.streams)
             ],
         }
 
-    def _stream_view(self, node_id: str, label: str, stream: StreamState, now_ns: int) -> dict[str, Any]:
-        said = None if self.is_stale(node_id, stream.sensing_ns, now_ns) else stream.classification
+    def _is_silent(self, node: NodeState, now_ns: int) -> str | None:
+        """Why it counts as silent, if it does."""
+        if node.stale_since_ns is not None:
+            return "NodeStale"
+        return "silent" if now_ns - node.last_seen_ns > self._stale_after_ns else None
+
+    def _stream_view(
+        self, node_id: str, provenance: Provenance, label: str, stream: StreamState, now_ns: int
+    ) -> dict[str, Any]:
+        said = None if self.is_stale(node_id, provenance, stream.sensing_ns, now_ns) else stream.classification
         return {
             "stream": label,
-            "provenance": stream.provenance,
+            "provenance": provenance,
             "source": stream.source,
             "last_seen_ns": stream.last_seen_ns,
             "age_s": self.age_s(stream.last_seen_ns, now_ns),
-            "stale": self.is_stale(node_id, stream.last_seen_ns, now_ns),
+            "stale": self.is_stale(node_id, provenance, stream.last_seen_ns, now_ns),
             "presence": None if said is None else said.presence,
             "motion_level": None if said is None else said.motion_level,
             "confidence": None if said is None else said.confidence,
-            "regime": None if self.is_stale(node_id, stream.snapshot_ns, now_ns) else stream.regime,
+            "regime": None if self.is_stale(node_id, provenance, stream.snapshot_ns, now_ns) else stream.regime,
         }
 
     def _node(self, head: SensingHead | SnapshotHead | EventHead, seen_ns: int) -> NodeState:
-        node = self._nodes.get(head.node_id)
+        heard = self._nodes.setdefault(head.node_id, {})
+        node = heard.get(head.provenance)
         if node is None:
-            node = self._nodes[head.node_id] = NodeState(head.provenance, head.source)
+            node = heard[head.provenance] = NodeState(head.provenance, head.source)
         if seen_ns >= node.last_seen_ns:
             node.last_seen_ns = seen_ns
-            node.provenance = head.provenance
             node.source = head.source
             if node.stale_since_ns is not None and seen_ns > node.stale_since_ns:
                 node.stale_since_ns = None
@@ -178,14 +211,17 @@ class Nodes:
         streams = self._node(head, at_ns).streams
         stream = streams.get(head.stream)
         if stream is None:
-            stream = streams[head.stream] = StreamState(head.provenance, head.source)
+            stream = streams[head.stream] = StreamState(head.source)
         if at_ns >= stream.last_seen_ns:
             stream.last_seen_ns = at_ns
-            stream.provenance = head.provenance
             stream.source = head.source
         return stream
 
 
-def _newest_first(values: dict[tuple[str, str], LatestValue], nodes: frozenset[str] | None) -> list[LatestValue]:
+def _key(head: SensingHead | SnapshotHead) -> _Key:
+    return head.node_id, head.stream, head.provenance
+
+
+def _newest_first(values: dict[_Key, LatestValue], nodes: frozenset[str] | None) -> list[LatestValue]:
     wanted = (value for value in values.values() if nodes is None or value.node_id in nodes)
     return sorted(wanted, key=lambda value: value.at_ns, reverse=True)

@@ -66,7 +66,7 @@ class SensingReader:
         messages = []
         for head, value in self._heads.read(records):
             self._nodes.sensing(head, value)
-            messages.append(Message(head.node_id, (head.node_id, head.stream), value))
+            messages.append(Message(head.node_id, (head.node_id, head.stream, head.provenance), value))
         if not history:
             await self._channel.publish(messages)
 
@@ -84,7 +84,7 @@ class SnapshotReader:
         messages = []
         for head, value in self._heads.read(records):
             self._nodes.snapshot(head, value)
-            messages.append(Message(head.node_id, (head.node_id, head.stream), value))
+            messages.append(Message(head.node_id, (head.node_id, head.stream, head.provenance), value))
         if not history:
             await self._channel.publish(messages)
 
@@ -102,7 +102,7 @@ class ClusterReader:
         messages = []
         for head, value in self._heads.read(records):
             self._zones.take(head, value)
-            messages.append(Message(head.zone, (head.zone, ""), value))
+            messages.append(Message(head.zone, (head.zone,), value))
         if not history:
             await self._channel.publish(messages)
 
@@ -160,7 +160,9 @@ class AmplitudeReader:
         messages = []
         for head, value in self._heads.read(records):
             if head.kind == "csi":
-                messages.append(Message(head.node_id, (head.node_id, head.stream), partial(self._row, value)))
+                messages.append(
+                    Message(head.node_id, (head.node_id, head.stream, head.provenance), partial(self._row, value))
+                )
         await self._channel.publish(messages)
 
     def _row(self, value: bytes) -> bytes:

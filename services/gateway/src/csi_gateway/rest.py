@@ -2,7 +2,8 @@
 
 ``/api/v1/sensing/latest`` and ``/api/v1/introspection/snapshot`` answer with the newest message of the asked nodes as
 it was published (RuView's shape), with ``stale`` and ``age_s`` by the gateway's clock, and under ``streams`` the newest
-message of each stream, each with the same two. ``/api/v1/cluster`` lists the newest fused snapshot of each zone.
+message of each stream, each with the same two. Where a node and a replay or simulation of it are both heard, they are
+streams of their own, and the live one comes first. ``/api/v1/cluster`` lists the newest fused snapshot of each zone.
 """
 
 from __future__ import annotations
@@ -153,15 +154,17 @@ class Rest:
                 "check that the node sends; /api/v1/nodes lists the ones heard so far",
             )
         now_ns = self._gateway.now_ns()
+        values = nodes.most_telling(values, now_ns)
         streams = [
             {
                 "node_id": value.node_id,
                 "stream": value.stream,
-                "stale": nodes.is_stale(value.node_id, value.at_ns, now_ns),
+                "provenance": value.provenance,
+                "stale": nodes.is_stale(value.node_id, value.provenance, value.at_ns, now_ns),
                 "age_s": nodes.age_s(value.at_ns, now_ns),
                 "message": msgspec.Raw(value.value),
             }
             for value in values
         ]
-        newest = orjson.loads(values[0].value)
-        return answer({**newest, "stale": streams[0]["stale"], "age_s": streams[0]["age_s"], "streams": streams})
+        first = orjson.loads(values[0].value)
+        return answer({**first, "stale": streams[0]["stale"], "age_s": streams[0]["age_s"], "streams": streams})

@@ -153,7 +153,7 @@ class Sockets:
             return
         latest = nodes.latest_sensing if endpoint.name == "sensing" else nodes.latest_snapshots
         for value in reversed(latest(wishes.nodes)):
-            stale = nodes.is_stale(value.node_id, value.at_ns, now_ns)
+            stale = nodes.is_stale(value.node_id, value.provenance, value.at_ns, now_ns)
             client.send_now(_old(value.value, stale=stale, age_s=nodes.age_s(value.at_ns, now_ns)))
 
 

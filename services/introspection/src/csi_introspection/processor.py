@@ -149,7 +149,7 @@ class IntrospectionProcessor:
                 FrameStream(frame.n_antennas, frame.n_subcarriers, self._signatures),
                 SnapshotWriter(frame.node_id, label, frame.provenance, frame.source),
                 frame.node_id.encode(),
-                f"{frame.node_id}/{label}/introspection_snapshot".encode(),
+                f"{frame.node_id}/{label}/{frame.provenance}/introspection_snapshot".encode(),
                 MemberFeed(frame.node_id, self._zones),
             )
         return entry

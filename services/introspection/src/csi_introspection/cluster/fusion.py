@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from math import fsum
 from typing import TYPE_CHECKING
 
+from csi_schemas.common import REALITY
 from csi_schemas.introspection import ClusterMember, Regime, Similarity, ZoneMember
 
 if TYPE_CHECKING:
@@ -32,8 +33,6 @@ MARGIN = 0.1
 do not make their zone flicker."""
 MOST_MOTION = 4.0
 """Nats of ``motion_score`` beyond which more motion is no more evidence."""
-REALITY: tuple[Provenance, ...] = ("live", "replay", "synthetic")
-"""From most to least real."""
 _LIVELINESS: tuple[Regime, ...] = ("transient", "chaotic", "periodic", "idle", "unknown")
 """Which of two regimes of equal weight is said: the one with more to tell."""
 _STATES = ("confirmed", "emerging")

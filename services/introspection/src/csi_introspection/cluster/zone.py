@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from csi_schemas.common import Provenance
+from csi_schemas.common import REALITY, Provenance
 from csi_schemas.introspection import ClusterSnapshot, LeftNode
 
-from csi_introspection.cluster.fusion import REALITY, Fusion, fuse, is_fresh, promoted, speaking
+from csi_introspection.cluster.fusion import Fusion, fuse, is_fresh, promoted, speaking
 
 if TYPE_CHECKING:
     from csi_schemas.common import Origin
