@@ -116,7 +116,8 @@ class ClusterMember(msgspec.Struct):
     weight: float = 0.0
     """The node's share of all weight, 0-1; the shares of the members sum to 1."""
     last_seen_ns: int = 0
-    """Receive time of the node's newest frame, ns since the Unix epoch; as records are thinned, up to 0.1 s older."""
+    """Receive time of the node's newest frame, ns since the Unix epoch; as records are thinned, up to 0.1 s and a
+    frame older."""
     provenance: Provenance | None = None
     """Of the streams that took part: the most real of those that are fresh; the others are left out."""
     streams: list[str] = []

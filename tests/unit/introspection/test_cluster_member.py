@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import msgspec
 import pytest
 from aiokafka.partitioner import DefaultPartitioner
-from csi_introspection.cluster.member import MemberFeed
+from csi_introspection.cluster.member import COMPANY_NS, Company, MemberFeed
 from csi_introspection.cluster.zones import Zones
 from csi_introspection.processor import IntrospectionProcessor
 from csi_introspection.reference import references
@@ -124,6 +125,44 @@ def test_no_change_is_ever_missed(steps: list[tuple[int, str]]) -> None:
         assert last is not None
         assert last.regime == regime
         assert 0 <= T0 + at * MS - last.timestamp_ns < 100 * MS
+
+
+def test_streams_of_one_worker_send_what_is_not_new_together() -> None:
+    """Four nodes in turns, 30 frames a second each: four records at a time, the newest of each but a frame.
+
+    So what is known of a node is never older than the interval and one of its frames.
+    """
+    company = Company()
+    feeds = [MemberFeed(str(node), ALL, company) for node in range(4)]
+    occasions: list[list[ZoneMember]] = []
+    last: dict[str, int] = {}
+    for k in range(1200):
+        shot = snapshot(k * 1000 / 120, node_id=str(k % 4))
+        sent = decoded(feeds[k % 4].outputs(shot))
+        last |= {member.node_id: member.timestamp_ns for member in sent}
+        if k > 12:
+            assert shot.timestamp_ns - last[shot.node_id] < (100 + 34) * MS
+        if sent:
+            occasions.append(sent)
+    together = occasions[4:]  # each one's first is news
+    assert [len({member.node_id for member in sent}) for sent in together[1:]] == [4] * (len(together) - 1)
+    assert len(together) <= 100
+    for before, after in pairwise(together):
+        assert after[0].timestamp_ns - before[0].timestamp_ns >= 100 * MS
+
+
+def test_news_takes_nobody_along() -> None:
+    """What is new of one stream is no reason to send what is not of another; a stream that has just sent stays."""
+    company = Company()
+    one, other = MemberFeed("1", ALL, company), MemberFeed("2", ALL, company)
+    for feed, node in ((one, "1"), (other, "2")):
+        assert len(feed.outputs(snapshot(0, node_id=node))) == 1
+    other.outputs(snapshot(60, node_id="2"))
+    assert [m.node_id for m in decoded(one.outputs(snapshot(70, onset=True)))] == ["1"]
+    assert one.outputs(snapshot(75)) == []
+    sent = decoded(other.outputs(snapshot(100, node_id="2")))
+    assert [m.node_id for m in sent] == ["2"]
+    assert one.outputs(snapshot(70 + COMPANY_NS / MS, node_id="1")) == []
 
 
 def test_the_processor_feeds_the_zones_beside_its_snapshots() -> None:

@@ -17,6 +17,7 @@ from csi_runtime.metrics import STREAM_STREAMS
 from csi_schemas.topics import FRAMES, INTROSPECTION, LATEST, MEMBERS
 from csi_streaming import run_service
 
+from csi_introspection.cluster.member import Company
 from csi_introspection.disabled import serve_disabled
 from csi_introspection.processor import IntrospectionProcessor
 from csi_introspection.reload import LibraryWatcher
@@ -52,10 +53,11 @@ def make_processor(
     settings: IntrospectionSettings,
     library: Callable[[], Sequence[Signature]],
     alive: WeakSet[IntrospectionProcessor],
+    company: Company,
     partition: int,
 ) -> IntrospectionProcessor:
     """Make the processor of one partition; ``alive`` knows it for as long as the worker does."""
-    processor = IntrospectionProcessor(partition, settings, library(), library)
+    processor = IntrospectionProcessor(partition, settings, library(), library, company)
     alive.add(processor)
     return processor
 
@@ -90,7 +92,7 @@ def serve(settings: IntrospectionSettings, library: Callable[[], Sequence[Signat
     return run_service(
         NAME,
         settings,
-        partial(make_processor, settings, library, alive),
+        partial(make_processor, settings, library, alive, Company()),
         source=FRAMES,
         outputs=(INTROSPECTION, LATEST, MEMBERS),
     )

@@ -18,7 +18,7 @@ from csi_schemas.common import Origin, StreamKey, channel_of
 from csi_schemas.topics import INTROSPECTION, LATEST
 from csi_streaming import FrameDecoder, Output
 
-from csi_introspection.cluster.member import MemberFeed
+from csi_introspection.cluster.member import Company, MemberFeed
 from csi_introspection.cluster.zones import Zones
 from csi_introspection.snapshot import SnapshotWriter, encode
 from csi_introspection.stream import FrameStream
@@ -73,6 +73,7 @@ class IntrospectionProcessor:
         settings: IntrospectionSettings,
         signatures: Sequence[Signature],
         current: Callable[[], Sequence[Signature]] | None = None,
+        company: Company | None = None,
     ) -> None:
         """Start without any state.
 
@@ -81,6 +82,7 @@ class IntrospectionProcessor:
             settings: See there.
             signatures: The library.
             current: Asked at every tick for the library as it is now; another object means that it changed.
+            company: The streams of the worker, whatever partition they are in; by default those of this one.
         """
         self.entries: dict[Key, Entry] = {}
         self._partition = partition
@@ -90,6 +92,7 @@ class IntrospectionProcessor:
         self._idle_ns = int(settings.idle_s * 1e9)
         self._latest_ns = int(settings.latest_interval_s * 1e9)
         self._zones = Zones(settings.zones)
+        self._company = Company() if company is None else company
         self._decoder = FrameDecoder("introspection")
 
     def process(self, batch: Batch) -> list[Output]:
@@ -150,7 +153,7 @@ class IntrospectionProcessor:
                 SnapshotWriter(frame.node_id, label, frame.provenance, frame.source),
                 frame.node_id.encode(),
                 f"{frame.node_id}/{label}/{frame.provenance}/introspection_snapshot".encode(),
-                MemberFeed(frame.node_id, self._zones),
+                MemberFeed(frame.node_id, self._zones, self._company),
             )
         return entry
 
