@@ -71,7 +71,8 @@ def test_something_quieter_becomes_the_quiet(scores: list[float], replaced: bool
         window = slice(start, start + 16)
         baseline.gather(t_ns[window], amplitude[window])
         if baseline.quiet is first:
-            baseline.observe(scores[i % len(scores)], int(t_ns[window][-1]), 0.9)
+            score = scores[i % len(scores)]
+            baseline.observe(score, score, int(t_ns[window][-1]), 0.9)
     assert (baseline.quiet is not first) is replaced
 
 
@@ -79,10 +80,11 @@ def test_the_level_rises_only_without_any_quiet() -> None:
     """Ten minutes without a quiet fifth raise the level by half of what is missing; one quiet block starts over."""
     for pause in (False, True):
         baseline = Baseline(quiet=quiet(), stretch=None)
+        risen = 0.0
         for second in range(RISE_BLOCKS * BLOCK_NS // SECOND + 70):
-            resting = pause and 300 <= second < 400
-            baseline.observe(0.1 if resting else 2.0 - baseline.offset, second * SECOND, 0.9)
-        assert baseline.offset == (0.0 if pause else pytest.approx(1.0))
+            score = 0.1 if pause and 300 <= second < 400 else 2.0
+            risen += baseline.observe(score, score - risen, second * SECOND, 0.9)
+        assert risen == (0.0 if pause else pytest.approx(1.0))
 
 
 def drift_after(shift: float, seconds: int) -> list[float]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from csi_events.change import MAX_LAG, change_scores, haar_log_energy, lags, noise_scale
+from csi_events.gain_states import GainStates
 from csi_events.quiet import calibrate, quiet_level
 from hypothesis import given
 from hypothesis import strategies as st
@@ -50,15 +51,19 @@ def test_a_step_reads_its_size(size: float) -> None:
 
 def test_scores_are_the_mean_excess_of_the_known_scales() -> None:
     """A score is the mean over scales of energy minus quiet level, over those that have their frames."""
-    x = np.random.default_rng(3).random((20, 5)).astype(np.float32)
+    rng = np.random.default_rng(3)
+    x = rng.random((20, 5)).astype(np.float32)
     inverse_noise = np.linspace(1, 2, 5).astype(np.float32)
+    read, write = (rng.random((2, 5)).astype(np.float32) for _ in range(2))
     widths, level = np.array([2, 4, 9]), np.array([0.1, -0.3, 0.7])
-    energy = haar_log_energy((x * inverse_noise).astype(float), widths, 0)
-    scores = change_scores(x, inverse_noise, widths, level, 0)
-    assert np.isnan(scores[:3]).all()
-    for i in range(3, 20):
-        known = [float(energy[w, i] - level[w]) for w in range(3) if i + 1 >= 2 * widths[w]]
-        assert scores[i] == pytest.approx(np.mean(known), abs=1e-4)
+    for directions in (0, 2):
+        gain = GainStates(read[:directions], write[:directions])
+        energy = haar_log_energy((gain.removed(x) * inverse_noise).astype(float), widths, 0)
+        scores = change_scores(x, *gain, inverse_noise, widths, level, 0)
+        assert np.isnan(scores[:3]).all()
+        for i in range(3, 20):
+            known = [float(energy[w, i] - level[w]) for w in range(3) if i + 1 >= 2 * widths[w]]
+            assert scores[i] == pytest.approx(np.mean(known), abs=1e-3)
 
 
 @given(st.floats(0.2, 2000), st.integers(0, 2000))
@@ -90,7 +95,7 @@ def test_quiet_scores_zero_and_motion_stands_out() -> None:
         assert quiet is not None
         assert quiet.rate_hz == pytest.approx(rate_hz)
         x = amplitude[:, 0] / np.sqrt(np.mean(amplitude[:, 0] ** 2, axis=1, keepdims=True))
-        scores = change_scores(x, quiet.inverse_noise, quiet.widths, quiet.level, 0)
+        scores = change_scores(x, *quiet.gain, quiet.inverse_noise, quiet.widths, quiet.level, 0)
         assert abs(np.nanmedian(scores[n : 2 * n])) < 0.2
         assert np.median(scores[2 * n + 64 :]) > 1.5
 

@@ -1,61 +1,39 @@
-"""The two state machines, over every sequence there is up to a length."""
+"""The two states, over every sequence there is up to a length."""
 
 from __future__ import annotations
 
 from itertools import product
 
 import pytest
-from csi_events.states import ENTER_WINDOWS, LEAVE_WINDOWS, Motion, Presence
+from csi_events.states import ENTER_WINDOWS, Motion, Presence
 
-LOW, BETWEEN, HIGH = (False, False), (False, True), (True, True)
 SECOND = 10**9
 
 
-def naive_motion(windows: tuple[tuple[bool, bool], ...]) -> list[bool]:
-    """Look back over the whole history at every window."""
-    states: list[bool] = []
-    on, changed = False, 0
-    for i in range(len(windows)):
-        recent = windows[max(changed, i + 1 - (LEAVE_WINDOWS if on else ENTER_WINDOWS)) : i + 1]
-        if not on and len(recent) == ENTER_WINDOWS and all(begins for begins, _ in recent):
-            on, changed = True, i + 1
-        elif on and len(recent) == LEAVE_WINDOWS and not any(lasts for _, lasts in recent):
-            on, changed = False, i + 1
-        states.append(on)
-    return states
-
-
-def test_motion_over_every_sequence_of_eight_windows() -> None:
-    """For all 6561 sequences of low, in-between and high windows the state is the naive one, and turns say it."""
-    for windows in product((LOW, BETWEEN, HIGH), repeat=8):
-        motion, states, before = Motion(), [], False
-        for i, (begins, lasts) in enumerate(windows):
-            turn = motion.step(begins=begins, lasts=lasts, now_ns=i)
-            assert turn == ({True: "started", False: "ended"}[motion.on] if motion.on != before else None)
+def test_motion_says_its_turns_once() -> None:
+    """Over all sequences of eight decisions each change of state is one turn, and a start keeps its time."""
+    for decisions in product((False, True), repeat=8):
+        motion, before = Motion(), False
+        for i, moving in enumerate(decisions):
+            turn = motion.step(moving=moving, now_ns=i)
+            assert turn == (None if moving == before else {True: "started", False: "ended"}[moving])
             if turn == "started":
                 assert motion.since_ns == i
-            before = motion.on
-            states.append(motion.on)
-        assert states == naive_motion(windows)
-
-
-def test_one_window_neither_starts_nor_ends_motion() -> None:
-    """A single high window among low ones starts nothing; a single low one among high ones ends nothing."""
-    motion = Motion()
-    for begins, lasts in (LOW, HIGH, LOW, HIGH, LOW):
-        assert motion.step(begins=begins, lasts=lasts, now_ns=0) is None
-    assert [motion.step(begins=True, lasts=True, now_ns=0) for _ in range(2)] == [None, "started"]
-    for begins, lasts in (HIGH, LOW, HIGH, LOW, BETWEEN):
-        assert motion.step(begins=begins, lasts=lasts, now_ns=0) is None
-    assert motion.on
+            before = moving
 
 
 def test_expiry_ends_what_is_on_and_nothing_else() -> None:
     """``expire`` ends motion or presence once and forgets the streak."""
-    motion = Motion(on=True, streak=1)
-    assert (motion.expire(), motion.expire(), motion.on, motion.streak) == ("ended", None, False, 0)
+    motion = Motion(on=True)
+    assert (motion.expire(), motion.expire(), motion.on) == ("ended", None, False)
     presence = Presence(SECOND, on=True, streak=1)
     assert (presence.expire(), presence.expire(), presence.on, presence.streak) == ("ended", None, False, 0)
+
+
+def test_certain_evidence_needs_no_second_window() -> None:
+    """Motion makes presence at once; a breath alone does not."""
+    assert Presence(SECOND).step(evidence=True, now_ns=0) is None
+    assert Presence(SECOND).step(evidence=True, now_ns=0, certain=True) == "started"
 
 
 def naive_presence(windows: tuple[bool | None, ...], hold: int) -> list[bool]:

@@ -71,14 +71,12 @@ class Baseline:
     """
 
     quiet: Quiet | None = None
-    offset: float = 0.0
-    """Added to the quiet's levels by adaptation, log energy; never negative."""
     stretch: Stretch | None = field(default_factory=Stretch)
     """Frames of the calibration under way; ``None`` when there is none."""
     block_start_ns: int = 0
     block: list[float] = field(default_factory=list)
     low: list[float] = field(default_factory=list)
-    """Low quantiles of the newest blocks in a row that never were quiet."""
+    """Low quantiles of the excess in the newest blocks in a row that never were quiet."""
 
     def gather(self, t_ns: NDArray[np.int64], amplitude: NDArray[np.float32]) -> bool:
         """Put by frames for the calibration under way, if there is one.
@@ -97,13 +95,23 @@ class Baseline:
         self.stretch = Stretch() if self.quiet is None and learnt is None else None
         if learnt is None:
             return False
-        self.quiet, self.offset = learnt, 0.0
+        self.quiet = learnt
         self.block.clear()
         self.low.clear()
         return True
 
-    def observe(self, score: float, now_ns: int, threshold: float) -> None:
-        """Take a window's score (offset already subtracted) and see whether the quiet is still the quiet."""
+    def observe(self, score: float, excess: float, now_ns: int, threshold: float) -> float:
+        """Take a window's score and see whether the quiet is still the quiet.
+
+        Args:
+            score: over the calibrated quiet.
+            excess: over the level that is believed now.
+            now_ns: receive time of the window's last frame.
+            threshold: excess below which motion ends.
+
+        Returns:
+            By how much the level is to rise for good, log energy: nearly always 0.
+        """
         if score >= DISTURBED:
             self.stretch = None
         elif self.stretch is not None:
@@ -112,17 +120,20 @@ class Baseline:
             self.stretch = Stretch()
         if not self.block:
             self.block_start_ns = now_ns
-        self.block.append(score)
+        self.block.append(excess)
         if now_ns - self.block_start_ns >= BLOCK_NS and len(self.block) >= BLOCK_WINDOWS:
-            self._close_block(threshold)
+            return self._close_block(threshold)
+        return 0.0
 
-    def _close_block(self, threshold: float) -> None:
+    def _close_block(self, threshold: float) -> float:
         low = float(np.quantile(self.block, LOW_QUANTILE))
         self.block.clear()
         if low <= threshold:
             self.low.clear()
-            return
+            return 0.0
         self.low.append(low)
-        if len(self.low) >= RISE_BLOCKS:
-            self.offset += 0.5 * min(self.low)
-            self.low.clear()
+        if len(self.low) < RISE_BLOCKS:
+            return 0.0
+        rise = 0.5 * min(self.low)
+        self.low.clear()
+        return rise

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 LAG_FRAMES = (4, 8)
 """Half-widths of the Haar pairs, in frames."""
-LAG_SECONDS = (0.08, 0.16, 0.32)
+LAG_SECONDS = (0.08, 0.16)
 """Half-widths in seconds, turned into frames with the stream's rate."""
 MAX_LAG = 32
 """Longest half-width in frames; bounds the tail a stream keeps to ``2 * MAX_LAG - 1`` frames."""
@@ -28,16 +28,23 @@ def lags(rate_hz: float, frames: int) -> tuple[int, ...]:
     return tuple(sorted(lag for lag in wanted if lag <= MAX_LAG and frames >= 3 * lag)) or (1,)
 
 
-def noise_scale(x: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Frame-to-frame noise of every column of ``x`` (frames, columns), in the unit of ``x``.
+def shortened_differences(x: NDArray[np.floating], longest: float) -> NDArray[np.float64]:
+    """First differences of ``x`` (frames, columns) over sqrt(2), none longer than ``longest`` times the median one.
 
-    The root mean square first difference over sqrt(2). Differences are shortened to ``KNOCK`` times their median
-    length, so that a knock in a quiet stretch does not pass for noise; a column is never below 0.3 of the median one.
+    White noise keeps its variance; a knock in a quiet stretch does not pass for noise.
     """
     difference = np.diff(x.astype(np.float64, copy=False), axis=0) / np.sqrt(2)
     length = np.sqrt(np.einsum("fd,fd->f", difference, difference))
-    difference *= np.minimum(1.0, KNOCK * np.median(length) / np.maximum(length, 1e-9))[:, None]
-    scale = np.sqrt(np.mean(difference**2, axis=0))
+    difference *= np.minimum(1.0, longest * np.median(length) / np.maximum(length, 1e-9))[:, None]
+    return np.asarray(difference)
+
+
+def noise_scale(x: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Frame-to-frame noise of every column of ``x`` (frames, columns), in the unit of ``x``.
+
+    The root mean square of the differences shortened to ``KNOCK``; a column is never below 0.3 of the median one.
+    """
+    scale = np.sqrt(np.mean(shortened_differences(x, KNOCK) ** 2, axis=0))
     return np.asarray(np.maximum(scale, 0.3 * np.median(scale) + 1e-6))
 
 
@@ -73,9 +80,32 @@ def haar_log_energy(y: NDArray[np.float64], widths: NDArray[np.int64], first: in
     return energy
 
 
-@kernel("float64[::1](float32[:,::1], float32[::1], int64[::1], float64[::1], int64)")
-def change_scores(
+@kernel("float64[:,::1](float32[:,::1], float32[:,::1], float32[:,::1], float32[::1])")
+def _steady(
+    x: NDArray[np.float32], read: NDArray[np.float32], write: NDArray[np.float32], inverse_noise: NDArray[np.float32]
+) -> NDArray[np.float64]:
+    """``x`` (frames, columns) without the directions of gain, in units of noise."""
+    frames, columns = x.shape
+    y = np.empty((frames, columns))
+    for f in range(frames):
+        for c in range(columns):
+            y[f, c] = x[f, c]
+        for d in range(len(read)):
+            along = 0.0
+            for c in range(columns):
+                along += x[f, c] * read[d, c]
+            for c in range(columns):
+                y[f, c] -= along * write[d, c]
+        for c in range(columns):
+            y[f, c] *= inverse_noise[c]
+    return y
+
+
+@kernel("float64[::1](float32[:,::1], float32[:,::1], float32[:,::1], float32[::1], int64[::1], float64[::1], int64)")
+def change_scores(  # noqa: PLR0917 - numba takes arrays, not the calibration that holds them
     x: NDArray[np.float32],
+    read: NDArray[np.float32],
+    write: NDArray[np.float32],
     inverse_noise: NDArray[np.float32],
     widths: NDArray[np.int64],
     level: NDArray[np.float64],
@@ -85,7 +115,9 @@ def change_scores(
 
     Args:
         x: (frames, columns) normalised amplitudes, earlier frames first.
-        inverse_noise: (columns,): 1 / frame-to-frame noise.
+        read: (directions, columns): with ``write``, what to leave out, see :class:`csi_events.gain_states.GainStates`.
+        write: (directions, columns).
+        inverse_noise: (columns,): 1 / frame-to-frame noise of what is left.
         widths: half-widths in frames.
         level: (widths,): log energy of each scale in the quiet.
         first: index of the first frame to report.
@@ -94,7 +126,7 @@ def change_scores(
         (frames - first,): :func:`haar_log_energy` over ``level``, mean of the scales that have enough frames; NaN where
         none has.
     """
-    energy = haar_log_energy((x * inverse_noise).astype(np.float64), widths, first)
+    energy = haar_log_energy(_steady(x, read, write, inverse_noise), widths, first)
     scores = np.full(energy.shape[1], np.nan)
     for f in range(energy.shape[1]):
         excess, known = 0.0, 0

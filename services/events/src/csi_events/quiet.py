@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from csi_events.change import haar_log_energy, lags, noise_scale
+from csi_events.gain_states import GainStates, gain_states
 from csi_events.normalise import gain_normalised, live_subcarriers
 
 if TYPE_CHECKING:
@@ -27,8 +28,10 @@ class Quiet:
 
     live: NDArray[np.bool_]
     """(antennas, sub-carriers): carries signal."""
+    gain: GainStates
+    """Directions of the normalised amplitude that change scores leave out."""
     inverse_noise: NDArray[np.float32]
-    """(live sub-carriers,): 1 / frame-to-frame noise of the normalised amplitude."""
+    """(live sub-carriers,): 1 / frame-to-frame noise of the normalised amplitude without those directions."""
     widths: NDArray[np.int64]
     """Half-widths of the Haar pairs, frames."""
     level: NDArray[np.float64]
@@ -39,6 +42,8 @@ class Quiet:
     """(live sub-carriers,): its standard deviation in the quiet."""
     rate_hz: float
     """Median frame rate of the stretch, Hz."""
+    seconds: float
+    """Time from its first to its last frame, s."""
     frames: int
     """Usable frames of the stretch."""
 
@@ -46,7 +51,8 @@ class Quiet:
 def calibrate(amplitude: NDArray[np.float32], t_s: NDArray[np.float64]) -> Quiet | None:
     """Learn a stream's quiet from one stretch of it.
 
-    Up to half of the stretch may hold motion: scale and level are medians. More, and the motion is learnt as quiet.
+    Up to half of the stretch may hold motion: the level is a median, the scale is of shortened differences. More, and
+    the motion is learnt as quiet.
 
     Args:
         amplitude: (frames, antennas, sub-carriers), any unit.
@@ -64,15 +70,19 @@ def calibrate(amplitude: NDArray[np.float32], t_s: NDArray[np.float64]) -> Quiet
     gap = float(np.median(np.diff(t_s[usable])))
     rate_hz = 1.0 / max(gap, 1e-4)
     widths = np.array(lags(rate_hz, frames), dtype=np.int64)
-    noise = noise_scale(x)
+    gain = gain_states(x)
+    steady = gain.removed(x)
+    noise = noise_scale(steady)
     return Quiet(
         live=live,
+        gain=gain,
         inverse_noise=(1.0 / noise).astype(np.float32),
         widths=widths,
-        level=quiet_level(x, noise, widths),
+        level=quiet_level(steady, noise, widths),
         profile=x.mean(axis=0),
         spread=np.maximum(x.std(axis=0), noise).astype(np.float32),
         rate_hz=rate_hz,
+        seconds=float(t_s[-1] - t_s[0]),
         frames=frames,
     )
 

@@ -1,4 +1,4 @@
-"""The two state machines of a stream: debounced motion, and presence with a bounded hold."""
+"""The two states of a stream that turn into events: motion, and presence with a bounded hold."""
 
 from __future__ import annotations
 
@@ -8,55 +8,38 @@ from typing import Literal
 Transition = Literal["started", "ended"]
 
 ENTER_WINDOWS = 2
-"""Windows in a row that must say so before motion or presence begins."""
-LEAVE_WINDOWS = 2
-"""Windows in a row that must deny it before motion ends."""
+"""Windows in a row that must say so before presence begins, unless somebody moves."""
 
 
 @dataclass(slots=True)
 class Motion:
-    """Moves or not. A window between the two thresholds breaks a streak and changes nothing."""
+    """Moves or not, and since when; what decides it is :mod:`csi_events.decision`."""
 
     on: bool = False
-    streak: int = 0
-    """Windows in a row that speak against the present state."""
     since_ns: int = 0
     """When the present motion started; meaningful while ``on``."""
 
-    def step(self, *, begins: bool, lasts: bool, now_ns: int) -> Transition | None:
-        """Take one window that could say.
-
-        Args:
-            begins: the window is above the threshold that starts motion.
-            lasts: it is above the lower threshold that keeps it going.
-            now_ns: receive time of the window's last frame.
-        """
-        against = (not lasts) if self.on else begins
-        self.streak = self.streak + 1 if against else 0
-        if self.streak < (LEAVE_WINDOWS if self.on else ENTER_WINDOWS):
+    def step(self, *, moving: bool, now_ns: int) -> Transition | None:
+        """Take the decision on one window, whose last frame was received at ``now_ns``."""
+        if moving == self.on:
             return None
-        self.streak = 0
-        return self._turn(now_ns)
+        self.on = moving
+        if not moving:
+            return "ended"
+        self.since_ns = now_ns
+        return "started"
 
     def expire(self) -> Transition | None:
         """End a motion that nothing has confirmed or denied for too long."""
-        self.streak = 0
         if not self.on:
             return None
         self.on = False
         return "ended"
 
-    def _turn(self, now_ns: int) -> Transition:
-        self.on = not self.on
-        if not self.on:
-            return "ended"
-        self.since_ns = now_ns
-        return "started"
-
 
 @dataclass(slots=True)
 class Presence:
-    """Somebody is there or not: enters on evidence in ``ENTER_WINDOWS`` windows, leaves ``hold_ns`` after the last."""
+    """Somebody is there or not: enters on motion or evidence in ``ENTER_WINDOWS`` windows, leaves ``hold_ns`` later."""
 
     hold_ns: int
     on: bool = False
@@ -66,13 +49,19 @@ class Presence:
     evidence_ns: int = 0
     """Receive time of the last evidence; meaningful while ``on``."""
 
-    def step(self, *, evidence: bool | None, now_ns: int) -> Transition | None:
-        """Take one window; ``evidence`` is ``None`` when it could not say, which neither enters nor prolongs."""
+    def step(self, *, evidence: bool | None, now_ns: int, certain: bool = False) -> Transition | None:
+        """Take one window.
+
+        Args:
+            evidence: ``None`` when the window could not say, which neither enters nor prolongs.
+            now_ns: receive time of its last frame.
+            certain: the evidence needs no second window.
+        """
         if evidence is not None:
             self.streak = self.streak + 1 if evidence else 0
         if evidence:
             self.evidence_ns = now_ns
-            if self.on or self.streak < ENTER_WINDOWS:
+            if self.on or (self.streak < ENTER_WINDOWS and not certain):
                 return None
             self.on, self.since_ns = True, now_ns
             return "started"

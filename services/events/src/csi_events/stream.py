@@ -14,6 +14,7 @@ from csi_events._compile import kernel
 from csi_events.baseline import Baseline
 from csi_events.breathing import GROUPS, Breathing, BreathingEstimate, antenna_products
 from csi_events.change import MAX_LAG, change_scores
+from csi_events.decision import Decided, MotionDecision
 from csi_events.drift import Drift
 from csi_events.features import FeatureMemory, Features
 from csi_events.normalise import gain_normalised, group_edges, group_means, live_subcarriers
@@ -24,12 +25,8 @@ if TYPE_CHECKING:
     from csi_schemas.sensing import MotionLevel, QualityVerdict
     from numpy.typing import NDArray
 
-MOTION_BEGINS = 1.1
-"""Score above which a window may start motion: three times the energy of the quiet."""
-MOTION_LASTS = 0.9
-"""Score above which motion goes on."""
 ACTIVE = 2.3
-"""Score from which motion is called active: ten times the energy of the quiet."""
+"""Excess over the quiet's level from which motion is called active: ten times its energy."""
 MIN_FRAMES = 4
 """A window of fewer usable frames does not decide anything."""
 GAP_S = 3.0
@@ -72,6 +69,10 @@ class WindowResult:
     """Share of the window's frames that could be used."""
     score: float | None = None
     """Median change score of the window's frames, see :func:`csi_events.change.change_scores`."""
+    decided: Decided | None = None
+    """What was made of it."""
+    calibrated: bool = False
+    """A calibration was taken just before this window was judged."""
     motion_turn: Transition | None = None
     motion_since_ns: int = 0
     presence_turn: Transition | None = None
@@ -91,6 +92,7 @@ class Stream:
     baseline: Baseline = field(default_factory=Baseline)
     memory: FeatureMemory = field(default_factory=FeatureMemory)
     breathing: Breathing = field(default_factory=Breathing)
+    decision: MotionDecision = field(default_factory=MotionDecision)
     motion: Motion = field(default_factory=Motion)
     presence: Presence = field(init=False)
     drift: Drift | None = None
@@ -134,9 +136,18 @@ class Stream:
             order = np.argsort(t_ns, kind="stable")
             amplitude, t_ns, iq = amplitude[order], t_ns[order], None if iq is None else iq[order]
         self._forget_across_gap(t_ns)
-        if self.baseline.gather(t_ns, amplitude) and self.baseline.quiet is not None:
+        calibrated = self.baseline.gather(t_ns, amplitude)
+        if calibrated and self.baseline.quiet is not None:
             self._adopt(self.baseline.quiet, int(t_ns[-1]))
         self._guess_live(amplitude)
+        result = self._window(amplitude, iq, t_ns)
+        result.calibrated = calibrated
+        return result
+
+    def _window(
+        self, amplitude: NDArray[np.float32], iq: NDArray[np.integer] | None, t_ns: NDArray[np.int64]
+    ) -> WindowResult:
+        """Take frames ascending in time."""
         if self.live is None:
             if not amplitude.any():
                 return self._undecided(Verdict("Deny", "no sub-carrier carries signal"), t_ns, 0.0)
@@ -168,9 +179,11 @@ class Stream:
         score = None
         if quiet is not None:
             first = len(self.tail) - len(x)
-            scores = change_scores(self.tail, quiet.inverse_noise, quiet.widths, quiet.level, first).tolist()
+            scores = change_scores(
+                self.tail, quiet.gain.read, quiet.gain.write, quiet.inverse_noise, quiet.widths, quiet.level, first
+            ).tolist()
             known = [value for value in scores if not math.isnan(value)]
-            score = statistics.median(known) - self.baseline.offset if known else None
+            score = statistics.median(known) if known else None
         self.tail = self.tail[-(2 * MAX_LAG - 1) :]
         if quiet is None:
             stretch = self.baseline.stretch
@@ -187,26 +200,28 @@ class Stream:
     ) -> WindowResult:
         now_ns = int(t_ns[-1])
         self.decided_ns = now_ns
-        self.baseline.observe(score, now_ns, MOTION_LASTS)
-        motion_turn = self.motion.step(begins=score > MOTION_BEGINS, lasts=score > MOTION_LASTS, now_ns=now_ns)
-        passed = self._breathe(score, now_ns)
+        decided = self.decision.window(int(t_ns[0]), now_ns, score)
+        excess = score - decided.level
+        self.decision.raise_level(self.baseline.observe(score, excess, now_ns, decided.lasts))
+        motion_turn = self.motion.step(moving=decided.moving, now_ns=now_ns)
+        passed = self._breathe(now_ns, quiet=not decided.moving and excess <= decided.begins)
         breathes = self.passes >= BREATHING_PASSES
-        evidence = score > MOTION_BEGINS or self.motion.on or breathes
-        presence_turn = self.presence.step(evidence=evidence, now_ns=now_ns)
+        presence_turn = self.presence.step(evidence=decided.moving or breathes, now_ns=now_ns, certain=decided.moving)
         result = self._result(Verdict("Permit", None), share, features)
-        result.score, result.motion_turn, result.presence_turn = score, motion_turn, presence_turn
-        result.confidence = self._confidence(score, now_ns, breathes=breathes)
+        result.score, result.decided = score, decided
+        result.motion_turn, result.presence_turn = motion_turn, presence_turn
+        result.confidence = self._confidence(excess, now_ns, breathes=breathes)
         if self.estimate is not None and 0 <= now_ns - self.estimate.t_ns < BREATHING_FRESH_NS:
             result.breathing, result.breathing_is_news = self.estimate, passed and self._is_news(now_ns)
-        if score < MOTION_LASTS and self.drift is not None:
+        if excess < decided.lasts and self.drift is not None:
             result.drift = self.drift.observe(x.mean(axis=0), now_ns)
-        if result.motion_level == "present_moving" and score >= ACTIVE:
+        if result.motion_level == "present_moving" and excess >= ACTIVE:
             result.motion_level = "active"
         return result
 
-    def _breathe(self, score: float, now_ns: int) -> bool:
+    def _breathe(self, now_ns: int, *, quiet: bool) -> bool:
         """Attempt a breathing estimate when nothing moves; say whether a new one passed."""
-        if self.motion.on or score > MOTION_BEGINS:
+        if not quiet:
             self.breathing.skip()
             self.passes, self.estimate = 0, None
             return False
@@ -225,11 +240,11 @@ class Stream:
         self.announced_ns = now_ns
         return True
 
-    def _confidence(self, score: float, now_ns: int, *, breathes: bool) -> float:
+    def _confidence(self, excess: float, now_ns: int, *, breathes: bool) -> float:
         if self.motion.on:
-            return confidence.of_moving(score)
+            return confidence.of_moving(excess)
         if not self.presence.on:
-            return confidence.of_absent(score)
+            return confidence.of_absent(excess)
         if breathes and self.estimate is not None:
             return self.estimate.confidence
         return confidence.of_held(self.presence.held_share(now_ns))
@@ -239,7 +254,10 @@ class Stream:
     ) -> WindowResult:
         """Keep the last state, but not for longer than the hold."""
         now_ns = int(t_ns[-1])
-        motion_turn = self.motion.expire() if now_ns - self.decided_ns > self.hold_ns else None
+        motion_turn = None
+        if now_ns - self.decided_ns > self.hold_ns:
+            motion_turn = self.motion.expire()
+            self.decision.rest()
         presence_turn = self.presence.step(evidence=None, now_ns=now_ns)
         result = self._result(verdict, share, features or Features())
         result.motion_turn, result.presence_turn = motion_turn, presence_turn
@@ -291,6 +309,7 @@ class Stream:
         """Make a new calibration the stream's own."""
         if self.live is None or not np.array_equal(self.live, quiet.live):
             self._set_live(quiet.live)
+        self.decision.calibrated(quiet.seconds)
         self.drift = Drift.start(quiet, now_ns)
 
     def _set_live(self, live: NDArray[np.bool_]) -> None:

@@ -1,0 +1,81 @@
+"""Gain states: directions of quiet jumps."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from csi_events.change import change_scores
+from csi_events.gain_states import MOST, gain_states
+from csi_events.quiet import calibrate
+from numpy.typing import NDArray
+from unit.events.signals import channel
+
+
+def switching(
+    frames: int, states: int, seed: int = 0, columns: int = 40
+) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    """White noise about profiles that a radio switches between at random, and the profiles."""
+    rng = np.random.default_rng(seed)
+    profiles = 1.0 + 0.3 * rng.standard_normal((states, columns))
+    which = rng.integers(0, states, frames)
+    return (profiles[which] + 0.02 * rng.standard_normal((frames, columns))).astype(np.float32), profiles
+
+
+@pytest.mark.parametrize("states", [2, 3, 4])
+def test_the_differences_of_profiles_are_left_out(states: int) -> None:
+    """Two to four profiles are one to three directions, and without them no profile differs from another."""
+    x, profiles = switching(400, states)
+    gain = gain_states(x)
+    assert len(gain.read) == len(gain.write) == states - 1
+    left = gain.removed((profiles - profiles[0]).astype(np.float32))
+    assert np.abs(left).max() < 0.02
+
+
+def test_white_noise_has_no_gain_states() -> None:
+    """Noise alone, few frames and many columns too, leaves nothing out."""
+    rng = np.random.default_rng(1)
+    for frames, columns in ((40, 56), (100, 108), (1000, 56)):
+        x = (1 + 0.05 * rng.standard_normal((frames, columns))).astype(np.float32)
+        assert len(gain_states(x).read) == 0
+
+
+def test_at_most_so_many_directions() -> None:
+    """A radio of five profiles loses no more than ``MOST`` directions."""
+    x, _ = switching(400, 5)
+    assert len(gain_states(x).read) == MOST
+
+
+def test_leaving_out_twice_changes_nothing() -> None:
+    """What is left holds none of the directions: taking them out is a projection."""
+    x, _ = switching(300, 3)
+    gain = gain_states(x)
+    once = gain.removed(x)
+    np.testing.assert_allclose(gain.removed(once), once, atol=1e-4)
+
+
+def test_a_switching_radio_is_quiet_and_motion_still_shows() -> None:
+    """A channel whose radio tilts its profile in one packet of five scores quiet when quiet and high when moving."""
+    rate, frames = 50.0, 3000
+    moving = np.arange(frames) >= 1500
+    amplitude = np.abs(channel(frames, rate_hz=rate, moving=moving)).astype(np.float32)
+    tilt = np.linspace(0.7, 1.3, amplitude.shape[2], dtype=np.float32)
+    amplitude[np.random.default_rng(2).random(frames) < 0.2] *= tilt
+    quiet = calibrate(amplitude[:500], np.arange(500) / rate)
+    assert quiet is not None
+    assert len(quiet.gain.read) >= 1
+    x = amplitude[:, 0] / np.sqrt(np.mean(amplitude[:, 0] ** 2, axis=1, keepdims=True))
+    scores = change_scores(x, *quiet.gain, quiet.inverse_noise, quiet.widths, quiet.level, 0)
+    assert np.quantile(scores[600:1500], 0.95) < 0.6
+    assert np.median(scores[1600:]) > 1.2
+
+
+def test_smooth_motion_is_no_gain_state() -> None:
+    """A path that changes smoothly leaves nothing out, however few directions it moves in; packets that switch do."""
+    rng = np.random.default_rng(4)
+    t = np.arange(500) / 50.0
+    shapes = rng.standard_normal((2, 40))
+    smooth = np.sin(2 * np.pi * 1.1 * t)[:, None] * shapes[0] + np.cos(2 * np.pi * 0.7 * t)[:, None] * shapes[1]
+    noise = 0.05 * rng.standard_normal((500, 40))
+    assert len(gain_states((3 + smooth + noise).astype(np.float32)).read) == 0
+    switched = rng.integers(0, 2, 500)[:, None] * rng.standard_normal(40)
+    assert len(gain_states((3 + smooth + switched + noise).astype(np.float32)).read) == 1
