@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -46,6 +47,8 @@ class Scan:
     """``csi_schemas.access_points.Radio``; 0 where absent or unknown."""
     generation: NDArray[np.int64]
     """0-255; -1 where absent."""
+    started_s: float = math.nan
+    """When the agent was started by the clock of ``t_s``: times are as exact as the way to ingest is regular."""
 
     @property
     def count(self) -> int:
@@ -87,6 +90,7 @@ def from_frame(frame: MultiBssidFrame) -> Scan:
         band=band,
         radio=radio,
         generation=generation,
+        started_s=frame.timestamp_ns * 1e-9 - frame.uptime_ms * 1e-3,
     )
 
 

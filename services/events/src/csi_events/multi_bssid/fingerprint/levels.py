@@ -1,0 +1,90 @@
+"""Levels and spreads of all slots: what a fingerprint is made of, and what it is compared with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from csi_events._compile import kernel
+from csi_events.multi_bssid.slots import SLOTS, array_bytes
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+WIDTH = 2 * SLOTS
+"""Numbers of a vector: levels of all slots in dBm, then their spreads."""
+LEVEL_S = 2.0
+"""Time constant of levels and spreads, s."""
+FLOOR_DBM = -95.0
+"""Level of a slot that is not heard: below what radios receive."""
+FLOOR_DB2 = 0.05
+"""Added to the variance a spread is the logarithm of: readings have steps, and the logarithm of 0 is not wanted."""
+
+
+@dataclass(slots=True)
+class LevelState:
+    """Level and variance of every slot; arrays are (32,)."""
+
+    level_dbm: NDArray[np.float64] = field(default_factory=lambda: np.zeros(SLOTS))
+    variance_db2: NDArray[np.float64] = field(default_factory=lambda: np.zeros(SLOTS))
+    heard_s: NDArray[np.float64] = field(default_factory=lambda: np.full(SLOTS, -np.inf))
+    readings: NDArray[np.int64] = field(default_factory=lambda: np.zeros(SLOTS, np.int64))
+
+    def forget(self, slot: int) -> None:
+        """Forget one slot."""
+        self.readings[slot] = 0
+
+    def clear(self) -> None:
+        """Forget every slot."""
+        self.readings[:] = 0
+
+    @property
+    def nbytes(self) -> int:
+        """Memory of the arrays, bytes: 1 KiB."""
+        return array_bytes(self.level_dbm, self.variance_db2, self.heard_s, self.readings)
+
+
+@kernel("void(float64, float64[::1], boolean[::1], float64[::1], float64[::1], float64[::1], int64[::1])")
+def follow(
+    t_s: float,
+    rssi_dbm: NDArray[np.float64],
+    fresh: NDArray[np.bool_],
+    level_dbm: NDArray[np.float64],
+    variance_db2: NDArray[np.float64],
+    heard_s: NDArray[np.float64],
+    readings: NDArray[np.int64],
+) -> None:
+    """Take fresh readings into exponential means and variances, plain ones at first; 0.5 us for 32 slots.
+
+    Args:
+        t_s: time of the scan, s.
+        rssi_dbm: (32,) dBm.
+        fresh: (32,).
+        level_dbm: state, changed, as are the others; see :class:`LevelState`.
+        variance_db2: state.
+        heard_s: state.
+        readings: state.
+    """
+    for i in range(len(rssi_dbm)):
+        if not fresh[i]:
+            continue
+        readings[i] += 1
+        if readings[i] == 1:
+            level_dbm[i], variance_db2[i], heard_s[i] = rssi_dbm[i], 0.0, t_s
+            continue
+        share = max(1.0 - np.exp(-max(t_s - heard_s[i], 0.0) / LEVEL_S), 1.0 / readings[i])
+        away = rssi_dbm[i] - level_dbm[i]
+        level_dbm[i] += share * away
+        variance_db2[i] = (1.0 - share) * (variance_db2[i] + share * away * away)
+        heard_s[i] = t_s
+
+
+def vector(state: LevelState, t_s: float, expiry_s: float) -> NDArray[np.float32]:
+    """Return the (64,) vector of this moment; a slot that is not known or silent for ``expiry_s`` is at the floor."""
+    known = (state.readings > 0) & (t_s - state.heard_s <= expiry_s)
+    made = np.empty(WIDTH, np.float32)
+    made[:SLOTS] = np.where(known, state.level_dbm, FLOOR_DBM)
+    made[SLOTS:] = 0.5 * np.log(np.where(known, state.variance_db2, 0.0) + FLOOR_DB2)
+    return made
