@@ -48,9 +48,9 @@ def learnt() -> tuple[Room, Fingerprints]:
 
 
 def again(room: Room, **changes: object) -> Room:
-    """Return the same room, heard with other noise."""
+    """Return the same room, heard with other noise; every room has its own."""
     copy = replace(room, **changes)  # type: ignore[arg-type]
-    copy.random = np.random.default_rng(99)
+    copy.random = np.random.default_rng([99, room.seed])
     return copy
 
 
