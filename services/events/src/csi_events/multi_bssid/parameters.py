@@ -18,6 +18,9 @@ class Parameters(BaseModel):
     gap_s: float = Field(default=3.0, gt=0)
     """Silence of a node (or 10 scan intervals, if longer) after which earlier scans are no longer compared with."""
 
+    calibrate_s: float = Field(default=10.0, ge=2)
+    """First stretch of a node, taken for an empty room; nothing is said of it."""
+
     # predictive gate
     gate_residual: float = Field(default=0.05, gt=0)
     """Residual of a slot, relative to its predicted amplitude, from which it changed (ADR-022); 0.05 is 0.42 dB."""
@@ -25,8 +28,6 @@ class Parameters(BaseModel):
     """Step of the signal strengths; a residual of up to one step is no change, whatever ``gate_residual`` is."""
 
     # attention
-    embedding_dim: int = Field(default=16, ge=8, le=64)
-    """Dimensions of a slot's embedding (ADR-022)."""
     adaptation: bool = True
     """Adapt the embeddings to the room from feedback (ADR-022)."""
     lora_rank: int = Field(default=2, ge=1, le=16)
@@ -45,8 +46,8 @@ class Parameters(BaseModel):
     # motion and presence
     motion_threshold: float = Field(default=0.15, gt=0, lt=1)
     """Motion score from which somebody moves (ADR-022)."""
-    presence_hold_s: float = Field(default=15.0, ge=1)
-    """Presence without evidence lasts at most this long."""
+    adopt_s: float = Field(default=600.0, ge=30)
+    """Levels that stay away from the empty room's for this long, without motion or breathing, are the empty room's."""
 
     # breathing
     breathing: bool = True

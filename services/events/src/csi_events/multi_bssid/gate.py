@@ -1,0 +1,131 @@
+"""Predictive gate: what a slot's readings were expected to be, and which of them differ (ADR-022, stage 1).
+
+ADR-022 throws away the scans in which nothing differs. Here every scan is processed: a gate that drops quiet scans
+leaves the other stages with disturbed ones alone, and noise and empty rooms are learnt from the quiet ones.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from csi_events._compile import kernel
+from csi_events.multi_bssid.slots import SLOTS, array_bytes
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+PREDICTION_S = 2.0
+"""Time constant of the prediction, s."""
+NOISE_S = 20.0
+"""Time constant with which a slot's noise is learnt while nobody moves, s."""
+MOVING_NOISE_S = 600.0
+"""The same while somebody moves: noise that came to stay is not motion for ever, s."""
+PRIOR_READINGS = 8
+"""The noise of a new slot is a plain mean until this many readings."""
+NOISE_DEVIATIONS = 3.0
+"""A residual within this many deviations of the slot's noise is no change."""
+JITTER = 1.25
+"""Steps of quantisation that jitter may reach: the prediction itself is a little off."""
+DB_PER_NEPER = 20.0 / np.log(10.0)
+
+
+@dataclass(slots=True)
+class GateState:
+    """What is expected of every slot; arrays are (32,)."""
+
+    predicted_dbm: NDArray[np.float64] = field(default_factory=lambda: np.zeros(SLOTS))
+    """Exponential mean of the readings."""
+    noise_db2: NDArray[np.float64] = field(default_factory=lambda: np.zeros(SLOTS))
+    """Variance of the residuals while nobody moves."""
+    readings: NDArray[np.int64] = field(default_factory=lambda: np.zeros(SLOTS, np.int64))
+    """Fresh readings so far; 0 for a slot that is not known."""
+    heard_s: NDArray[np.float64] = field(default_factory=lambda: np.zeros(SLOTS))
+    """Time of the newest fresh reading."""
+
+    def active(self, t_s: float, silence_s: float) -> NDArray[np.bool_]:
+        """Which slots were heard within ``silence_s``, (32,)."""
+        return np.asarray((self.readings > 0) & (t_s - self.heard_s < silence_s))
+
+    def forget(self, slot: int) -> None:
+        """Expect nothing of a slot."""
+        self.readings[slot] = 0
+
+    def clear(self) -> None:
+        """Expect nothing of any slot."""
+        self.readings[:] = 0
+
+    @property
+    def nbytes(self) -> int:
+        """Memory of the arrays, bytes."""
+        return array_bytes(self.predicted_dbm, self.noise_db2, self.readings, self.heard_s)
+
+
+@kernel(
+    "Tuple((float64[::1], boolean[::1]))(float64[::1], boolean[::1], float64, boolean, float64, float64,"
+    " float64, float64[::1], float64[::1], int64[::1], float64[::1])"
+)
+def predict(
+    rssi_dbm: NDArray[np.float64],
+    fresh: NDArray[np.bool_],
+    t_s: float,
+    quiet: bool,  # noqa: FBT001 - kernels take positional arguments
+    residual_share: float,
+    step_db: float,
+    silence_s: float,
+    predicted_dbm: NDArray[np.float64],
+    noise_db2: NDArray[np.float64],
+    readings: NDArray[np.int64],
+    heard_s: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Compare fresh readings with their predictions, then move predictions and noise.
+
+    A reading differs when its residual is beyond all of: ``residual_share`` of the predicted amplitude, ``JITTER``
+    steps of quantisation, ``NOISE_DEVIATIONS`` of the slot's own noise. The noise takes residuals cut off at that
+    limit, so that one jump does not deafen a slot. 0.5 us for 32 slots.
+
+    Args:
+        rssi_dbm: (32,).
+        fresh: (32,): the reading is a new one.
+        t_s: time of the scan, s.
+        quiet: nobody moves as far as is known.
+        residual_share: residual relative to the predicted amplitude, such as 0.05.
+        step_db: quantisation of the readings, dB.
+        silence_s: after so long without a reading, the next one is not compared with what was before.
+        predicted_dbm: state, changed, as are the others; see :class:`GateState`.
+        noise_db2: state.
+        readings: state.
+        heard_s: state.
+
+    Returns:
+        (32,) residuals in dB, NaN where there is no fresh reading or no prediction; and (32,) which differ.
+    """
+    slots = len(rssi_dbm)
+    residual = np.full(slots, np.nan)
+    differs = np.zeros(slots, np.bool_)
+    least = max(np.log1p(residual_share) * DB_PER_NEPER, JITTER * step_db)
+    for i in range(slots):
+        if not fresh[i]:
+            continue
+        if readings[i] == 0:
+            predicted_dbm[i], noise_db2[i], readings[i], heard_s[i] = rssi_dbm[i], 0.0, 1, t_s
+            continue
+        elapsed = max(0.0, t_s - heard_s[i])
+        if elapsed > silence_s:
+            predicted_dbm[i], heard_s[i] = rssi_dbm[i], t_s
+            continue
+        r = rssi_dbm[i] - predicted_dbm[i]
+        limit = max(least, NOISE_DEVIATIONS * np.sqrt(noise_db2[i]))
+        residual[i] = r
+        differs[i] = abs(r) > limit
+        predicted_dbm[i] += (1.0 - np.exp(-elapsed / PREDICTION_S)) * r
+        energy = r * r if readings[i] <= PRIOR_READINGS else min(r * r, limit * limit)
+        share = 1.0 - np.exp(-elapsed / (NOISE_S if quiet else MOVING_NOISE_S))
+        noise_db2[i] += max(share, 1.0 / readings[i] if readings[i] <= PRIOR_READINGS else 0.0) * (
+            energy - noise_db2[i]
+        )
+        readings[i] += 1
+        heard_s[i] = t_s
+    return residual, differs

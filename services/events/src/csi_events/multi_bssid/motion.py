@@ -1,0 +1,249 @@
+"""How much the access points' signal strengths fluctuate, and which of four motion levels that is (ADR-022, stage 4).
+
+ADR-022 takes one variance a slot. Variance alone does not tell somebody who sways at a desk from somebody who does
+exercises: the fluctuations of the former are slow, of the latter fast, and a walk adds slow shadows to fast fading.
+Therefore three energies a slot, over three time constants, each relative to the slot's own energy while nobody moves.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from csi_events._compile import kernel
+from csi_events.multi_bssid.slots import SLOTS, array_bytes
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+SCALES_S = np.array([1.0, 2.5, 6.0])
+"""Time constants over which energies are averaged, s."""
+KINDS = 3
+"""Energies: of residuals, of differences between readings, of residuals that last longer than one reading."""
+FEATURES = KINDS * 3
+QUIET_S = 40.0
+"""Time constant with which a slot's energies while nobody moves are learnt, s."""
+DOWN_S = 10.0
+"""The same when they are far below what was learnt, moving or not: motion never lowers them, s."""
+FAR_BELOW = 0.5
+"""Share of what was learnt that is far below: chance does not reach it in the longest time."""
+LEAST_DB2 = 0.1
+"""Added to a slot's noise: quantisation of a constant level has none."""
+LOG_FLOOR = 0.03
+"""Added to energies before their logarithm is taken."""
+CONTRIBUTES = 1.0
+"""Energy over quiet, in units of the noise, from which a slot carries the motion."""
+
+
+@dataclass(slots=True)
+class MotionState:
+    """Energies of every slot, dB squared."""
+
+    energy: NDArray[np.float64] = field(default_factory=lambda: np.zeros((3, KINDS, SLOTS)))
+    """(scales, kinds, 32)."""
+    quiet: NDArray[np.float64] = field(default_factory=lambda: np.zeros((KINDS, SLOTS)))
+    """(kinds, 32): while nobody moves."""
+    previous_dbm: NDArray[np.float64] = field(default_factory=lambda: np.zeros(SLOTS))
+    """(32,): reading before."""
+    previous_db: NDArray[np.float64] = field(default_factory=lambda: np.zeros(SLOTS))
+    """(32,): residual before."""
+    heard_s: NDArray[np.float64] = field(default_factory=lambda: np.zeros(SLOTS))
+    """(32,): time of the reading before."""
+    readings: NDArray[np.int64] = field(default_factory=lambda: np.zeros(SLOTS, np.int64))
+    """(32,): readings so far."""
+
+    def forget(self, slot: int) -> None:
+        """Start a slot anew."""
+        self.readings[slot] = 0
+
+    def clear(self) -> None:
+        """Start all slots anew."""
+        self.readings[:] = 0
+
+    @property
+    def nbytes(self) -> int:
+        """Memory of the arrays, bytes."""
+        return array_bytes(
+            self.energy, self.quiet, self.previous_dbm, self.previous_db, self.heard_s, self.readings
+        )  # fmt: skip
+
+
+@kernel(
+    "void(float64[::1], float64[::1], float64, boolean, boolean, float64, float64[::1], float64[:,:,::1],"
+    " float64[:,::1], float64[::1], float64[::1], float64[::1], int64[::1])"
+)
+def accumulate(
+    rssi_dbm: NDArray[np.float64],
+    residual_db: NDArray[np.float64],
+    t_s: float,
+    still: bool,  # noqa: FBT001 - kernels take positional arguments
+    learning: bool,  # noqa: FBT001
+    silence_s: float,
+    scales_s: NDArray[np.float64],
+    energy: NDArray[np.float64],
+    quiet: NDArray[np.float64],
+    previous_dbm: NDArray[np.float64],
+    previous_db: NDArray[np.float64],
+    heard_s: NDArray[np.float64],
+    readings: NDArray[np.int64],
+) -> None:
+    """Take the residuals of one scan. 1.5 us for 32 slots.
+
+    Args:
+        rssi_dbm: (32,).
+        residual_db: (32,); NaN where there is no fresh reading.
+        t_s: time of the scan, s.
+        still: nobody moves as far as is known.
+        learning: the node is calibrating: the quiet is a plain mean of everything so far.
+        silence_s: after so long without a reading, what was before is not compared with.
+        scales_s: (scales,) time constants.
+        energy: state, changed, as are the others; see :class:`MotionState`.
+        quiet: state.
+        previous_dbm: state.
+        previous_db: state.
+        heard_s: state.
+        readings: state.
+    """
+    scales, kinds, slots = energy.shape
+    now = np.empty(kinds)
+    for i in range(slots):
+        r = residual_db[i]
+        if np.isnan(r):
+            continue
+        elapsed = t_s - heard_s[i]
+        heard_s[i] = t_s
+        if readings[i] == 0 or elapsed > silence_s:
+            previous_dbm[i], previous_db[i] = rssi_dbm[i], r
+            if readings[i] == 0:
+                readings[i] = 1
+                energy[:, :, i] = 0.0
+                quiet[:, i] = 0.0
+            continue
+        step = rssi_dbm[i] - previous_dbm[i]
+        now[0], now[1], now[2] = r * r, 0.5 * step * step, r * previous_db[i]
+        previous_dbm[i], previous_db[i] = rssi_dbm[i], r
+        for s in range(scales):
+            share = max(1.0 - np.exp(-elapsed / scales_s[s]), 1.0 / readings[i])
+            for k in range(kinds):
+                energy[s, k, i] += share * (now[k] - energy[s, k, i])
+        share = max(1.0 - np.exp(-elapsed / QUIET_S), 1.0 / readings[i]) if learning or still else 0.0
+        fall = 1.0 - np.exp(-elapsed / DOWN_S)
+        for k in range(kinds):
+            quiet[k, i] += share * (now[k] - quiet[k, i])
+            if k < 2 and energy[scales - 1, k, i] < FAR_BELOW * quiet[k, i]:
+                quiet[k, i] += fall * (energy[scales - 1, k, i] - quiet[k, i])
+        readings[i] += 1
+
+
+@kernel("Tuple((float64[::1], float64[::1]))(float64[:,:,::1], float64[:,::1], boolean[::1], float64[::1], int64[::1])")
+def features(  # noqa: C901 - loops over arrays, which numba wants written out
+    energy: NDArray[np.float64],
+    quiet: NDArray[np.float64],
+    active: NDArray[np.bool_],
+    weights: NDArray[np.float64],
+    device: NDArray[np.int64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Weighted mean over slots of the energies above the quiet, without the device that has most.
+
+    A hotspot in somebody's pocket, or an access point that changes its power, moves its own slots and no others; a body
+    moves several. With fewer than three devices none is left out. 2 us for 32 slots.
+
+    Args:
+        energy: (scales, kinds, 32), see :class:`MotionState`.
+        quiet: (kinds, 32).
+        active: (32,).
+        weights: (32,) of the slots, summing to 1 over the active ones.
+        device: (32,): lowest slot of the same device.
+
+    Returns:
+        (scales * kinds,) logarithms of :data:`LOG_FLOOR` + energy in units of the noise; and (32,) energies above the
+        quiet over the shortest time, in the same unit, 0 where not active.
+    """
+    scales, kinds, slots = energy.shape
+    out = np.empty(scales * kinds)
+    excess = np.zeros(slots)
+    share = np.empty(slots)
+    part = np.zeros(slots)
+    mass = np.zeros(slots)
+    devices = 0
+    for i in range(slots):
+        if active[i]:
+            mass[device[i]] += weights[i]
+            share[i] = weights[i] / (quiet[1, i] + LEAST_DB2)
+            excess[i] = (energy[0, 0, i] - quiet[0, i]) / (quiet[1, i] + LEAST_DB2)
+    for i in range(slots):
+        devices += mass[i] > 0.0
+    for s in range(scales):
+        for k in range(kinds):
+            part[:] = 0.0
+            total, weight = 0.0, 0.0
+            for i in range(slots):
+                if active[i]:
+                    part[device[i]] += share[i] * (energy[s, k, i] - quiet[k, i])
+            largest = -1
+            for i in range(slots):
+                if mass[i] > 0.0:
+                    total += part[i]
+                    weight += mass[i]
+                    if largest < 0 or part[i] > part[largest]:
+                        largest = i
+            if devices >= 3:
+                total -= part[largest]
+                weight -= mass[largest]
+            mean = total / weight if weight > 1e-9 else 0.0
+            out[s * kinds + k] = np.log(max(mean, 0.0) + LOG_FLOOR)
+    return out, excess
+
+
+@kernel("float64[::1](float64[::1])")
+def bounded(excess: NDArray[np.float64]) -> NDArray[np.float64]:
+    """ln(1 + excess) / 3, from 0 to 1: how much a slot fluctuates, whatever its noise. 0.3 us for 32 slots."""
+    out = np.empty(len(excess))
+    for i in range(len(excess)):
+        out[i] = min(np.log1p(max(excess[i], 0.0)) / 3.0, 1.0)
+    return out
+
+
+@kernel("float64[::1](float64[::1], float64[:,::1])")
+def level_chances(x: NDArray[np.float64], model: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Chances of the levels None, Minimal, Moderate, High: softmax of a linear model (4, features + 1), the last
+    column its constants. 0.3 us.
+    """  # noqa: D205 - one sentence
+    levels, columns = model.shape
+    chance = np.empty(levels)
+    highest = -np.inf
+    for level in range(levels):
+        value = model[level, columns - 1]
+        for c in range(columns - 1):
+            value += model[level, c] * x[c]
+        chance[level] = value
+        highest = max(highest, value)
+    total = 0.0
+    for level in range(levels):
+        chance[level] = np.exp(chance[level] - highest)
+        total += chance[level]
+    return chance / total
+
+
+@kernel("int64[::1](float64[:,::1], int64[::1], int64[::1], boolean[::1], float64)")
+def devices(
+    r: NDArray[np.float64],
+    channel: NDArray[np.int64],
+    band: NDArray[np.int64],
+    takes_part: NDArray[np.bool_],
+    edge: float,
+) -> NDArray[np.int64]:
+    """(32,): lowest slot on the same channel whose correlation with this one has at least ``edge``; else the slot.
+
+    Several BSSIDs of one radio share its antenna and its power. 0.5 us for 32 slots.
+    """
+    slots = len(channel)
+    out = np.arange(slots)
+    for i in range(slots):
+        for j in range(i):
+            if channel[j] == channel[i] and band[j] == band[i] and takes_part[i] and takes_part[j] and r[i, j] >= edge:
+                out[i] = out[j]
+                break
+    return out
