@@ -12,7 +12,7 @@ from csi_ingest.settings import IngestSettings
 from csi_introspection.cluster.settings import ClusterSettings
 from csi_introspection.settings import IntrospectionSettings
 from csi_runtime.settings import RuntimeSettings
-from pydantic import AliasChoices
+from pydantic import AliasChoices, BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
@@ -48,12 +48,26 @@ def rows(settings: type[RuntimeSettings], seen: set[str]) -> Iterator[str]:
         if (known := variable(settings, name, field)) in seen or (own and settings is RuntimeSettings):
             continue
         seen.add(known)
-        if field.default_factory is not None:
-            default = "see text"
-        else:
-            default = "required" if field.default is PydanticUndefined else f"`{field.default}`"
-        said = " ".join((field.description or "").split()).replace("``", "`").replace("|", "\\|")
-        yield f"| `{known}` | {default} | {said} |"
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from nested_rows(known, field.annotation)
+            continue
+        yield row(known, field)
+
+
+def nested_rows(prefix: str, model: type[BaseModel]) -> Iterator[str]:
+    """Table rows of the fields of a model that is one field of the settings."""
+    for name, field in model.model_fields.items():
+        yield row(f"{prefix}__{name.upper()}", field)
+
+
+def row(name: str, field: FieldInfo) -> str:
+    """Table row of one environment variable."""
+    if field.default_factory is not None:
+        default = "see text"
+    else:
+        default = "required" if field.default is PydanticUndefined else f"`{field.default}`"
+    said = " ".join((field.description or "").split()).replace("``", "`").replace("|", "\\|")
+    return f"| `{name}` | {default} | {said} |"
 
 
 def render() -> str:

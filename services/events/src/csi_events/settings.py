@@ -6,11 +6,15 @@ from csi_streaming import StreamingSettings
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
+from csi_events.multi_bssid.parameters import Parameters
+
 
 class EventsSettings(StreamingSettings):
     """Windows, presence and memory; the rest is every stream application's."""
 
-    model_config = SettingsConfigDict(env_prefix="CSIFLOW_EVENTS_", extra="forbid", populate_by_name=True)
+    model_config = SettingsConfigDict(
+        env_prefix="CSIFLOW_EVENTS_", env_nested_delimiter="__", extra="forbid", populate_by_name=True
+    )
 
     window_frames: int = Field(default=16, ge=2, le=256)
     """A window closes on this many frames."""
@@ -24,3 +28,5 @@ class EventsSettings(StreamingSettings):
     """Streams a partition keeps; one more, and the one heard longest ago is forgotten."""
     latest_interval_s: float = Field(default=1.0, ge=0)
     """Least time between two records of a stream on csi.latest.v1."""
+    multi_bssid: Parameters = Parameters()
+    """The pipeline for scans of access points."""
