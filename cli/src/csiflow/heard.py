@@ -154,8 +154,12 @@ class LiveFrames:
                 raise HeardError(f"stream {name} fell silent: no frame for {silence_s:g} s; is the node still sending?")
 
     async def _take(self, seconds: float) -> list[CsiFrame]:
+        return list(_csi_frames(await self.values(seconds)))
+
+    async def values(self, seconds: float) -> list[bytes | None]:
+        """Wait this long at most for records, and return what they hold."""
         batches = await self._consumer.getmany(timeout_ms=max(1, int(seconds * 1000)))
-        return list(_csi_frames(record.value for records in batches.values() for record in records))
+        return [record.value for records in batches.values() for record in records]
 
 
 def _csi_frames(values: Iterable[bytes | None]) -> Iterator[CsiFrame]:

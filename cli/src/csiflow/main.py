@@ -11,6 +11,7 @@ from csiflow.commands.demo import demo
 from csiflow.commands.develop import lint, test
 from csiflow.commands.doctor import doctor
 from csiflow.commands.evaluate import evaluate
+from csiflow.commands.fingerprints import fingerprint
 from csiflow.commands.nodes import nodes
 from csiflow.commands.replay import replay, synthesize
 from csiflow.commands.signatures import signatures
@@ -34,6 +35,7 @@ app.command()(doctor)
 app.command()(capture_signature)
 app.add_typer(topics, name="topics")
 app.add_typer(signatures, name="signatures")
+app.add_typer(fingerprint, name="fingerprint")
 app.command("eval")(evaluate)
 app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(bench)
 app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(test)

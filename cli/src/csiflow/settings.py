@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from csi_runtime.settings import RuntimeSettings
-from pydantic import Field
+from pydantic import AliasChoices, Field
 from pydantic_settings import SettingsConfigDict
 
 
@@ -23,6 +23,10 @@ class CliSettings(RuntimeSettings):
 
     start_timeout: float = Field(default=180.0, gt=0)
     """Seconds a service may take to become ready; the first start compiles the kernels."""
+    fingerprints: Path | None = Field(
+        default=None, validation_alias=AliasChoices("fingerprints", "CSIFLOW_FINGERPRINTS")
+    )
+    """Folder of the fingerprints of multi-BSSID nodes; by default ``fingerprints`` in the state folder."""
     stop_timeout: float = Field(default=10.0, gt=0)
     """Seconds a service may take to stop before it is killed."""
 
@@ -30,3 +34,8 @@ class CliSettings(RuntimeSettings):
     def external_kafka(self) -> str | None:
         """Bootstrap servers of the cluster named by CSIFLOW_KAFKA, or ``None`` for the embedded broker."""
         return self.kafka if "kafka" in self.model_fields_set else None
+
+    @property
+    def fingerprint_folder(self) -> Path:
+        """Where fingerprints are written to and read from."""
+        return self.fingerprints or self.state_dir / "fingerprints"

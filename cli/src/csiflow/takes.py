@@ -59,7 +59,7 @@ class Recorder:
 
     async def record(self, schedule: Schedule, number: int) -> RawTake:
         """Record take ``number`` (from 1) and show people what to do."""
-        with _display(f"take {number} of {schedule.takes}") as show:
+        with display(f"take {number} of {schedule.takes}") as show:
             if number > 1:
                 await self._stretch(PAUSE_S, lambda left: show("come to rest", PAUSE_S, left))
             wait = "keep still" if schedule.rest else "keep still, move in"
@@ -93,7 +93,7 @@ class Recorder:
 
 
 @contextlib.contextmanager
-def _display(title: str) -> Iterator[Callable[[str, float, float], None]]:
+def display(title: str) -> Iterator[Callable[[str, float, float], None]]:
     """Show a bar that fills as a stretch passes; yields ``show(what to do, seconds, seconds left)``.
 
     Where nobody watches a terminal, each thing to do is one line.

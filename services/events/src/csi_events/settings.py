@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from csi_streaming import StreamingSettings
-from pydantic import Field
+from pydantic import AliasChoices, Field
 from pydantic_settings import SettingsConfigDict
 
 from csi_events.multi_bssid.parameters import Parameters
@@ -26,7 +28,19 @@ class EventsSettings(StreamingSettings):
     """A stream that is silent for this long is forgotten: its state, calibration included, begins anew."""
     max_streams: int = Field(default=256, ge=1)
     """Streams a partition keeps; one more, and the one heard longest ago is forgotten."""
+    fingerprints: Path | None = Field(
+        default=None,
+        validation_alias=AliasChoices("fingerprints", "CSIFLOW_EVENTS_FINGERPRINTS", "CSIFLOW_FINGERPRINTS"),
+    )
+    """Folder of the ``*.fingerprint.json`` files of multi-BSSID nodes; by default ``fingerprints`` in the state folder.
+    Files added, changed or removed count without a restart; a folder that is not there is an empty one. ``csiflow
+    fingerprint`` reads ``CSIFLOW_FINGERPRINTS``."""
     latest_interval_s: float = Field(default=1.0, ge=0)
     """Least time between two records of a stream on csi.latest.v1."""
     multi_bssid: Parameters = Parameters()
     """The pipeline for scans of access points."""
+
+    @property
+    def fingerprint_folder(self) -> Path:
+        """Where the fingerprints are."""
+        return self.fingerprints or self.state_dir / "fingerprints"

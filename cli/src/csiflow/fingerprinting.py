@@ -1,0 +1,192 @@
+"""What ``csiflow fingerprint learn`` does: takes of a room's states, live or from a recording."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from dataclasses import dataclass
+from math import ceil
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
+from csi_events.multi_bssid.fingerprint.learn import Take
+from csi_events.multi_bssid.scan import Scan, from_frame
+from csi_ingest.recordings import open_recording
+from csi_schemas.codec import MultiBssid, PacketError, decode
+from csi_schemas.frame import MultiBssidFrame
+from csi_schemas.topics import FRAMES
+
+from csiflow.heard import HeardError, LiveFrames
+from csiflow.output import console
+from csiflow.takes import display
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from pathlib import Path
+
+    from csi_schemas.common import Provenance
+
+    Shower = Callable[[str, float, float], None]
+    Left = Callable[[float], None]
+
+SILENCE_S = 10.0
+"""A node without a scan for this long has ended."""
+_decode = msgspec.json.Decoder(MultiBssidFrame).decode
+
+
+class Host(NamedTuple):
+    """The node that is learnt from."""
+
+    node_id: str
+    provenance: Provenance
+
+    def __str__(self) -> str:
+        return f"node {self.node_id} ({self.provenance})"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Which states are held, how often and for how long."""
+
+    states: tuple[str, ...]
+    rounds: int
+    countdown_s: float
+    duration_s: float
+
+    @property
+    def takes(self) -> list[str]:
+        """The state of each take, in order: round by round, so that takes of a state are apart."""
+        return [state for _ in range(self.rounds) for state in self.states]
+
+
+class Cut(NamedTuple):
+    """A take in a recording."""
+
+    state: str
+    begin_s: float
+
+
+def _scans(values: Iterable[bytes | None]) -> Iterator[MultiBssidFrame]:
+    """Yield what is a scan; other kinds are passed over."""
+    for value in values:
+        try:
+            yield _decode(value or b"")
+        except msgspec.DecodeError:
+            continue
+
+
+def choose(counts: Counter[Host], node: str | None, where: str) -> Host:
+    """Return the busiest host, or the one asked for.
+
+    Raises:
+        HeardError: it is not there; the message says which are.
+    """
+    fitting = {host: count for host, count in counts.items() if node in {None, host.node_id}}
+    if not fitting:
+        if not counts:
+            raise HeardError(f"no scan of access points {where}: does an agent send? csiflow agent --list")
+        there = "; ".join(f"{host}, {count} scans" for host, count in sorted(counts.items()))
+        raise HeardError(f"no scan of node {node} {where}; heard: {there}")
+    return min(fitting, key=lambda host: (-fitting[host], host))
+
+
+async def record(bootstrap: str, plan: Plan, node: str | None, wait_s: float) -> tuple[Host, list[Take]]:
+    """Record takes from the running stack, saying what to do.
+
+    Raises:
+        HeardError: the node is not there, or fell silent.
+    """
+    live = LiveFrames(bootstrap)
+    async with live.running():
+        console.print("listening for scans of access points ...")
+        host = await _listen(live, node, wait_s)
+        console.print(f"learning from [bold]{host}[/]: {len(plan.takes)} takes of {plan.duration_s:g} s")
+        takes = []
+        for number, state in enumerate(plan.takes, 1):
+            with display(f"take {number} of {len(plan.takes)}") as show:
+
+                def count_down(left: float, state: str = state, show: Shower = show) -> None:
+                    show(f"next: {state.upper()}, in {ceil(left)}", plan.countdown_s, left)
+
+                def hold(left: float, state: str = state, show: Shower = show) -> None:
+                    show(f"{state.upper()} - keep it up", plan.duration_s, left)
+
+                await _stretch(live, host, plan.countdown_s, count_down)
+                takes.append(Take(state, await _stretch(live, host, plan.duration_s, hold)))
+        return host, takes
+
+
+async def _listen(live: LiveFrames, node: str | None, wait_s: float) -> Host:
+    loop = asyncio.get_running_loop()
+    counts: Counter[Host] = Counter()
+    deadline, found = loop.time() + wait_s, False
+    while (left := deadline - loop.time()) > 0:
+        for frame in _scans(await live.values(min(left, 0.1))):
+            counts[Host(frame.node_id, frame.provenance)] += 1
+            if not found and node in {None, frame.node_id}:
+                deadline, found = loop.time() + 1.5, True
+    return choose(counts, node, f"was heard on {FRAMES.name} within {wait_s:g} s")
+
+
+async def _stretch(live: LiveFrames, host: Host, seconds: float, show: Left) -> list[Scan]:
+    """Return the scans of the next ``seconds`` by the wall clock of this process."""
+    loop = asyncio.get_running_loop()
+    begin = last = loop.time()
+    kept: list[Scan] = []
+    while (left := begin + seconds - loop.time()) > 0:
+        show(left)
+        for frame in _scans(await live.values(min(left, 0.1))):
+            if Host(frame.node_id, frame.provenance) == host:
+                kept.append(from_frame(frame))
+                last = loop.time()
+        if loop.time() - last > SILENCE_S:
+            raise HeardError(f"{host} fell silent: no scan for {SILENCE_S:g} s; does its agent still run?")
+    return kept
+
+
+def cut(path: Path, cuts: Sequence[Cut], duration_s: float, node: str | None) -> tuple[Host, list[Take]]:
+    """Cut takes out of a recording; each begins so many seconds after the recording's first datagram.
+
+    Raises:
+        csi_ingest.recordings.RecordingError: it cannot be read.
+        HeardError: it does not hold the node, or a take is not in it.
+    """
+    counts: Counter[Host] = Counter()
+    frames: dict[Host, list[MultiBssidFrame]] = {}
+    first_ns: int | None = None
+    for t_ns, datagram in open_recording(path):
+        first_ns = t_ns if first_ns is None else min(first_ns, t_ns)
+        try:
+            packet = decode(datagram)
+        except PacketError:
+            continue  # ingest rejects it as well, and says why
+        if isinstance(packet, MultiBssid):
+            host = Host(packet.node_id, "replay")
+            counts[host] += 1
+            frames.setdefault(host, []).append(_frame_of(packet, t_ns))
+    host = choose(counts, node, f"is in {path}")
+    scans = [from_frame(frame) for frame in sorted(frames[host], key=lambda frame: frame.timestamp_ns)]
+    takes, start_s = [], (first_ns or 0) * 1e-9
+    for state, begin_s in sorted(cuts, key=lambda one: one.begin_s):
+        begin, end = start_s + begin_s, start_s + begin_s + duration_s
+        if end > scans[-1].t_s + 1.0:
+            raise HeardError(
+                f"the take {state}@{begin_s:g}s of {duration_s:g} s does not lie in the recording, whose scans end at "
+                f"{scans[-1].t_s - start_s:.1f} s: choose an earlier one or a shorter --duration"
+            )
+        takes.append(Take(state, [scan for scan in scans if begin <= scan.t_s < end]))
+    return host, takes
+
+
+def _frame_of(packet: MultiBssid, t_ns: int) -> MultiBssidFrame:
+    return MultiBssidFrame(
+        node_id=packet.node_id,
+        timestamp_ns=t_ns,
+        sequence=packet.sequence,
+        provenance="replay",
+        source=f"wifi-enhanced:{len(packet.slots)}",
+        uptime_ms=packet.uptime_ms,
+        epoch=packet.epoch,
+        native=packet.native,
+        slots=packet.slots,
+    )
