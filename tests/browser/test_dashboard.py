@@ -146,6 +146,7 @@ async def test_a_silent_node_is_shown_as_silent(browser: Browser, gateway: str, 
     async with opened(browser, gateway) as dashboard:
         await dashboard.wait_connected()
         await produce(topics, SENSING.name, [record(sensing(level="active", timestamp_ns=last_seen))])
+        await produce(topics, INTROSPECTION.name, [record(snapshot(timestamp_ns=last_seen))])
         stale = NodeStale(
             timestamp_ns=last_seen + 5 * SECOND,
             node_id="1",
@@ -162,6 +163,8 @@ async def test_a_silent_node_is_shown_as_silent(browser: Browser, gateway: str, 
         assert 7 <= silent <= (time.time_ns() - last_seen) / SECOND + 1
         await dashboard.wait_text('[data-node="1"] .motion', "Not known")
         await dashboard.wait_text('[data-node="1"] .badge', "Was live")
+        await dashboard.wait_text("#introspection-note", "The last values before this stream fell silent")
+        await dashboard.wait_text(".waterfall-note", "this stream is silent")
         now = time.time_ns()
         back = NodeBack(
             timestamp_ns=now, node_id="1", provenance="live", source="esp32", stale_since_ns=stale.last_seen_ns
@@ -216,7 +219,7 @@ async def taken(dashboard: Dashboard, sequence: int) -> bool:
     return any(message["sequence"] == sequence for message in known.values())
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (1440, "light")])
+@pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (1280, "light"), (1440, "light")])
 async def test_it_fits_the_screen(browser: Browser, gateway: str, topics: str, width: int, scheme: str) -> None:
     """Neither a phone nor a desk needs to scroll sideways, and the colours follow the reader's scheme."""
     async with opened(browser, gateway, width=width, scheme="dark" if scheme == "dark" else "light") as dashboard:
@@ -226,6 +229,10 @@ async def test_it_fits_the_screen(browser: Browser, gateway: str, topics: str, w
         await dashboard.wait_text("#regime", "periodic")
         await dashboard.page.locator("#gauge .main-svg").first.wait_for()
         assert await dashboard.page.evaluate("document.documentElement.scrollWidth") <= width
+        spill = (
+            "card => card.querySelector('.matches').getBoundingClientRect().right - card.getBoundingClientRect().right"
+        )
+        assert await dashboard.page.locator(".card.introspection").evaluate(spill) <= 0, "the scores leave their card"
         ground = await dashboard.page.evaluate("getComputedStyle(document.body).backgroundColor")
         levels = [int(part) for part in ground.removeprefix("rgb(").removesuffix(")").split(",")]
         assert (max(levels) < 64) == (scheme == "dark")

@@ -65,7 +65,7 @@ class Recorder:
             wait = "keep still" if schedule.rest else "keep still, move in"
 
             def count_down(left: float) -> None:
-                show(wait if schedule.rest else f"{wait} {ceil(left)}", schedule.countdown_s, left)
+                show(wait if schedule.rest else f"{wait} {max(1, ceil(left))}", schedule.countdown_s, left)
 
             kept = await self._stretch(schedule.countdown_s, count_down)
             quiet_ns, begin_ns = self._now_ns - round(schedule.countdown_s * 1e9), self._now_ns

@@ -45,6 +45,11 @@ def nodes(*, as_json: Json = False) -> None:
         columns = (node.get("presence"), node.get("motion_level"))
         said = ["unknown" if value is None else str(value) for value in columns]
         table.add_row(node["node_id"], node["source"], node["provenance"], streams, seen, *said)
-    console.print(table)
+    if body["nodes"]:
+        console.print(table)
+    else:
+        console.print(
+            f"no node has been heard yet: point nodes at UDP {run.live}, or send a recording: csiflow replay FILE"
+        )
     if as_json:
         emit_json(body)

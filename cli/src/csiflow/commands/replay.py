@@ -11,7 +11,9 @@ from csi_ingest.synthetic import run_synthetic
 from csiflow.commands.options import Json, Speed
 from csiflow.output import console, emit_json, fail
 from csiflow.parameters import parse_address, parse_duration, parse_speed
+from csiflow.runfile import read
 from csiflow.running import run_until_signal
+from csiflow.settings import CliSettings
 from csiflow.sources import play_recording
 
 REPLAY_ADDRESS = "127.0.0.1:5006"
@@ -22,8 +24,13 @@ def replay(
     recording: Annotated[Path, typer.Argument(help="A .pcap or .npz recording.", show_default=False)],
     *,
     to: Annotated[
-        str, typer.Option(help="Where ingest listens; its replay port marks the frames as replayed.")
-    ] = REPLAY_ADDRESS,
+        str | None,
+        typer.Option(
+            help="Where ingest listens; its replay port marks the frames as replayed. Default: what csiflow up or demo "
+            f"opened on this machine, else {REPLAY_ADDRESS}.",
+            show_default=False,
+        ),
+    ] = None,
     speed: Speed = "1",
     as_json: Json = False,
 ) -> None:
@@ -37,10 +44,13 @@ def replay(
     """
     if not recording.is_file():
         fail(f"there is no recording {recording}", 2)
+    if to is None:
+        run = read(CliSettings())
+        to = REPLAY_ADDRESS if run is None else run.replay
     report = run_until_signal(play_recording(recording, parse_address(to), parse_speed(speed)))
     if report is None:
         raise typer.Exit(130)
-    console.print(f"sent {report.sent} datagrams in {report.duration_s:.2f} s")
+    console.print(f"sent {report.sent} datagrams to {to} in {report.duration_s:.2f} s")
     if as_json:
         emit_json(
             {"recording": str(recording), "to": to, "sent": report.sent, "duration_s": round(report.duration_s, 3)}
@@ -49,7 +59,14 @@ def replay(
 
 def synthesize(
     *,
-    to: Annotated[str, typer.Option(help="Where ingest listens for synthetic frames.")] = SYNTHETIC_ADDRESS,
+    to: Annotated[
+        str | None,
+        typer.Option(
+            help="Where ingest listens for synthetic frames. Default: what csiflow up or demo opened on this machine, "
+            f"else {SYNTHETIC_ADDRESS}.",
+            show_default=False,
+        ),
+    ] = None,
     nodes: Annotated[int, typer.Option(help="Number of nodes that send CSI.", min=0, max=255)] = 2,
     rate: Annotated[float, typer.Option(help="Frames a second and node.", min=0.1)] = 30.0,
     laptops: Annotated[int, typer.Option(help="Number of laptops that scan access points.", min=0, max=64)] = 0,
@@ -68,6 +85,9 @@ def synthesize(
     if nodes + laptops == 0:
         fail("nothing to simulate: give --nodes or --laptops", 2)
     limit = parse_duration(duration) if duration else None
+    if to is None:
+        run = read(CliSettings())
+        to = SYNTHETIC_ADDRESS if run is None else run.synthetic
     sent = run_until_signal(
         run_synthetic(
             parse_address(to),
@@ -80,4 +100,4 @@ def synthesize(
         )
     )
     if sent is not None:
-        console.print(f"sent {sent} datagrams")
+        console.print(f"sent {sent} datagrams to {to}")

@@ -9,7 +9,7 @@ import typer
 from csi_introspection.library import PATTERN, Report
 from csi_introspection.library import check as check_library
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from csiflow.commands.options import Json
 from csiflow.output import console, emit_json
@@ -40,7 +40,7 @@ def check(
     rows = _rows(report)
     pairs = confused_pairs(report.signatures)
     columns = ("file", "id", "label", "kind/version", "rows x width", "rows/s", "threshold", "provenance")
-    table = Table(*columns)
+    table = Table(*(Column(name, overflow="fold") for name in columns))
     for row in rows:
         rate = "frames" if row["rate_hz"] is None else f"{row['rate_hz']:g}"
         kind = f"{row['feature_kind']}/{row['feature_version']}"

@@ -58,10 +58,10 @@ def load(path: Path, name: str, labelling: Labelling) -> LabelledRecording:
     Raises:
         EvaluationError: it cannot be used; the message names the file and the array.
     """
-    if path.suffix != ".npz":
-        raise EvaluationError(f"{path} is no .npz recording; eval reads arrays, csiflow replay also packet captures")
     if not path.is_file():
         raise EvaluationError(f"there is no recording {path}; give .npz files, folders of them or patterns")
+    if path.suffix != ".npz":
+        raise EvaluationError(f"{path} is no .npz recording; eval reads arrays, csiflow replay also packet captures")
     try:
         arrays = read_arrays(path)
     except RecordingError as error:

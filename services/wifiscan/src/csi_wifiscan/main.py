@@ -58,7 +58,9 @@ def _agent_arguments(given: Sequence[str], program: str) -> argparse.Namespace:
         prog=program,
         description="Sends the signal strengths of the access points this host hears to a csiflow ingest. "
         "Names and addresses of access points stay on this host.",
-        epilog=f"{program} parse {{{'|'.join(PARSERS)}}} FILE [--json] shows what a program's output says.",
+        epilog=f"{program} parse {{{'|'.join(PARSERS)}}} FILE [--json] shows what a program's output says.\n\n"
+        f"examples:\n  {program} --list\n  {program} --to 192.0.2.7:5005 --node kitchen\n  {program} parse iw scan.txt",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--to", default=DEFAULT_ADDRESS, metavar="HOST:PORT", help="where ingest listens (%(default)s)")
     parser.add_argument(

@@ -120,3 +120,18 @@ def test_files_folders_patterns(tmp_path: Path) -> None:
             nothing.mkdir()
         with pytest.raises(EvaluationError, match=r"no file matches|no \.npz recording"):
             expand([str(nothing)])
+
+
+@pytest.mark.parametrize("name", ["gone.npz", "gone.pcap", "gone"])
+def test_a_recording_that_is_not_there_is_said_to_be_missing(tmp_path: Path, name: str) -> None:
+    """Whatever it is called, the first thing wrong with it is that it does not exist."""
+    with pytest.raises(EvaluationError, match=f"there is no recording .*{name};"):
+        load(tmp_path / name, name, Labelling())
+
+
+def test_a_capture_is_sent_to_replay(tmp_path: Path) -> None:
+    """What exists but holds no arrays is refused by its form."""
+    path = tmp_path / "a.pcap"
+    path.write_bytes(b"x")
+    with pytest.raises(EvaluationError, match=r"is no \.npz recording; eval reads arrays, csiflow replay also"):
+        load(path, "a", Labelling())

@@ -12,7 +12,9 @@ export class HistoryChart {
 
   async paint(history, nowMs) {
     const silent = history.every((snapshot) => snapshot.lyapunov_exponent === null && snapshot.attractor_dim === null);
-    sayOrHide(this.note, silent ? "For the last minute the data cannot say either of them." : "");
+    const nothing = history.every((snapshot) => snapshot.timestamp_ns / 1e6 < nowMs - SPAN_MS);
+    const note = nothing ? "Nothing was heard in the last minute." : "For the last minute the data cannot say either of them.";
+    sayOrHide(this.note, nothing || silent ? note : "");
     const Plotly = await plotly();
     const colours = theme();
     const x = history.map((snapshot) => (snapshot.timestamp_ns / 1e6 - nowMs) / 1000);

@@ -25,9 +25,10 @@ export class IntrospectionView {
     this.enabled = enabled;
   }
 
-  paint(snapshot) {
+  /** `silent`: the stream sends no more, so the numbers are its last. */
+  paint(snapshot, silent) {
     this.readings.hidden = snapshot === null;
-    sayOrHide(this.note, this.noteOn(snapshot));
+    sayOrHide(this.note, this.noteOn(snapshot, silent));
     this.shown = snapshot;
     if (snapshot === null) return;
     this.readings.dataset.sequence = String(snapshot.sequence);
@@ -41,9 +42,10 @@ export class IntrospectionView {
     this.matches.paint(snapshot);
   }
 
-  noteOn(snapshot) {
+  noteOn(snapshot, silent) {
     if (!this.enabled) return "Introspection is switched off on this gateway; start csiflow with --introspection to have it.";
     if (snapshot === null) return "No snapshot of this stream yet.";
+    if (silent) return "The last values before this stream fell silent; nothing is known about now.";
     return snapshot.calibrating ? "Calibrating: what quiet looks like on this stream is not known yet." : "";
   }
 

@@ -26,7 +26,7 @@ export class StreamView {
     showProvenance(this.badge, node?.provenance ?? "", !connected || node?.stale);
     this.panel.dataset.stale = String(silent);
     say(this.age, words);
-    this.introspection.paint(stream?.snapshot ?? null);
+    this.introspection.paint(stream?.snapshot ?? null, silent);
   }
 
   paintWaterfall(stream, clock, connected) {
@@ -34,7 +34,7 @@ export class StreamView {
     let note = "";
     if (stream === null) note = "Choose a stream.";
     else if (!connected) note = "Disconnected";
-    else if (ring === null) note = "Waiting for amplitudes.";
+    else if (ring === null) note = this.panel.dataset.stale === "true" ? "No amplitudes: this stream is silent." : "Waiting for amplitudes.";
     this.waterfall.paint(ring, clock.nowMs(), note, stream?.key ?? "");
   }
 
