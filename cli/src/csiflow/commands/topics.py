@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaConnectionError
 from csi_runtime.topics import create_topics
 from csi_schemas.topics import BY_NAME, REJECTED
 
@@ -65,7 +66,11 @@ def tail(
 
     async def run() -> None:
         consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, group_id=None, enable_auto_commit=False)
-        await consumer.start()
+        try:
+            await consumer.start()
+        except KafkaConnectionError:
+            await consumer.stop()
+            fail(f"no Kafka answers at {bootstrap}: start it, or mend CSIFLOW_KAFKA")
         try:
             partitions = [TopicPartition(topic, number) for number in range(BY_NAME[topic].partitions)]
             consumer.assign(partitions)
