@@ -186,7 +186,7 @@ def sleeper(seed: int, duration: float = 90.0) -> Scene:
 
 
 def drifting(seed: int) -> tuple[SimulatedAccessPoint, ...]:
-    """Ten access points, two of each profile, that change from second 60 on; steps come 20-40 s before the end."""
+    """Ten access points, two of each profile; of 120 s, steps come 20-40 s before the end, noise grows from 60 on."""
     generator = np.random.default_rng([seed, 4])
 
     def sign() -> float:
@@ -195,9 +195,9 @@ def drifting(seed: int) -> tuple[SimulatedAccessPoint, ...]:
     def drifts() -> list[Drift]:
         return [
             Drift("Stable"),
-            Drift("Linear", 60.0, sign() * float(generator.uniform(4.0, 10.0))),
+            Drift("Linear", 0.0, sign() * float(generator.uniform(3.0, 8.0))),
             Drift("StepChange", float(generator.uniform(80.0, 100.0)), sign() * float(generator.uniform(4.0, 10.0))),
-            Drift("Oscillating", 60.0, float(generator.uniform(2.0, 4.0)), float(generator.uniform(8.0, 20.0))),
+            Drift("Oscillating", 0.0, float(generator.uniform(2.0, 4.0)), float(generator.uniform(8.0, 20.0))),
             Drift("VarianceExpansion", 60.0, float(generator.uniform(3.0, 6.0))),
         ]
 

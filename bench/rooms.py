@@ -136,7 +136,7 @@ def motion(rate: Rate, seeds: range) -> Row:
 
 
 def drift(rate: Rate, seeds: range) -> Row:
-    """Share of slots with the right one of five profiles, a minute after the change began."""
+    """Share of slots with the right one of five profiles at the end of two minutes."""
     confusion: Counter[tuple[str, str]] = Counter()
     scene = Scene((Segment("empty", 120.0),))
     for seed in seeds:
