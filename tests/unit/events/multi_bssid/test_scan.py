@@ -6,9 +6,12 @@ import math
 
 import numpy as np
 import pytest
-from csi_events.multi_bssid.scan import Identity, Scan, from_frame
+from csi_events.multi_bssid.scan import SAME_READING_S, Identity, Scan, compare, from_frame
+from csi_events.multi_bssid.slots import SLOTS
 from csi_schemas.frame import MultiBssidFrame, SequenceStatus
 from csi_schemas.telemetry import BssidSlot
+from hypothesis import given
+from hypothesis import strategies as st
 
 
 def frame(
@@ -103,3 +106,30 @@ def test_a_reading_that_is_reported_again_is_not_fresh() -> None:
     scans = [(5, 0), (100, 95), (200, 205), (250, 0), (300, 0)]
     fresh = [bool(identity.observe(from_frame(frame(heard(4, age_ms=age), t_ms=t)))[2][4]) for t, age in scans]
     assert fresh == [True, False, False, True, True]
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_the_kernel_that_compares_is_its_naive_twin(seed: int) -> None:
+    """Slot by slot as one would write it, over scans in which slots come, go, repeat readings and change hands."""
+    random = np.random.default_rng(seed)
+    known, heard = np.full(SLOTS, -1), np.full(SLOTS, -np.inf)
+    naive_known, naive_heard = known.tolist(), heard.tolist()
+    for t_s in np.cumsum(random.choice([0.005, 0.05, 3.0], 12)).tolist():
+        present = random.random(SLOTS) < 0.7
+        generation = np.where(present, random.choice([0, 0, 0, 1], SLOTS), -1)
+        age_s = np.where(present, random.choice([0.0, 0.004, 0.06, 2.0], SLOTS), np.nan)
+        fresh, other, others = compare(present, generation, age_s, t_s, SAME_READING_S, known, heard)
+        for i in range(SLOTS):
+            changed = new = False
+            if present[i]:
+                changed = naive_known[i] not in {-1, int(generation[i])}
+                if changed:
+                    naive_heard[i] = -np.inf
+                naive_known[i] = int(generation[i])
+                new = t_s - float(age_s[i]) - naive_heard[i] >= SAME_READING_S
+                if new:
+                    naive_heard[i] = t_s - float(age_s[i])
+            assert (bool(fresh[i]), bool(other[i])) == (new, changed)
+        assert others == np.count_nonzero(other)
+        assert known.tolist() == naive_known
+        assert heard.tolist() == naive_heard

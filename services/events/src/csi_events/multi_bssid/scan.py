@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from csi_schemas.access_points import amplitude
 
+from csi_events._compile import kernel
 from csi_events.multi_bssid.slots import SLOTS, array_bytes
 
 if TYPE_CHECKING:
@@ -131,12 +132,53 @@ class Identity:
         if everything:
             self.generation[:] = -1
             self.heard_s[:] = -np.inf
-        other = scan.present & (self.generation >= 0) & (scan.generation != self.generation)
-        slots = tuple(int(i) for i in np.flatnonzero(other)) if other.any() else ()
-        for i in slots:
-            self.heard_s[i] = -np.inf
-        self.generation[scan.present] = scan.generation[scan.present]
-        heard_s = scan.t_s - scan.age_s
-        fresh = scan.present & ~(heard_s - self.heard_s < SAME_READING_S)
-        self.heard_s[fresh] = heard_s[fresh]
-        return Changed(everything, slots, fresh)
+        fresh, other, others = compare(
+            scan.present, scan.generation, scan.age_s, scan.t_s, SAME_READING_S, self.generation, self.heard_s
+        )
+        return Changed(everything, tuple(int(i) for i in np.flatnonzero(other)) if others else (), fresh)
+
+
+@kernel(
+    "Tuple((boolean[::1], boolean[::1], int64))(boolean[::1], int64[::1], float64[::1], float64, float64, int64[::1],"
+    " float64[::1])"
+)
+def compare(
+    present: NDArray[np.bool_],
+    generation: NDArray[np.int64],
+    age_s: NDArray[np.float64],
+    t_s: float,
+    same_s: float,
+    known_generation: NDArray[np.int64],
+    heard_s: NDArray[np.float64],
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_], int]:
+    """Compare every slot of a scan with what is known of it. 0.3 us for 32 slots.
+
+    Args:
+        present: (32,).
+        generation: (32,).
+        age_s: (32,), NaN where absent.
+        t_s: time of the scan, s.
+        same_s: times of hearing nearer than this are one reading.
+        known_generation: state, changed: see :class:`Identity`.
+        heard_s: state, changed.
+
+    Returns:
+        Which readings are new; which slots have another access point than before, and how many.
+    """
+    slots = len(present)
+    fresh = np.zeros(slots, np.bool_)
+    other = np.zeros(slots, np.bool_)
+    others = 0
+    for i in range(slots):
+        if not present[i]:
+            continue
+        if known_generation[i] >= 0 and generation[i] != known_generation[i]:
+            other[i] = True
+            others += 1
+            heard_s[i] = -np.inf
+        known_generation[i] = generation[i]
+        heard = t_s - age_s[i]
+        if heard - heard_s[i] >= same_s:
+            fresh[i] = True
+            heard_s[i] = heard
+    return fresh, other, others
