@@ -90,7 +90,7 @@ def test_nothing_is_promoted_before_the_quiet_is_known() -> None:
     """One calm second short of ``FEWEST`` no evidence is enough, however much; with it, it is."""
     matcher = new_matcher([made()], WIDTH)
     learn(matcher, tail.FEWEST - 1)
-    assert np.isnan(log_p_of(matcher, 0, LOUD))
+    assert np.isnan(log_p_of(matcher.counts, matcher.tails, 0, LOUD))
     assert show(matcher, [LOUD]) == [NONE]
     learn(matcher, 1)
     assert show(matcher, [LOUD]) == [EMERGING]

@@ -34,6 +34,7 @@ FIELDS = (
     "unit",
     "ends",
     "matcher",
+    "amplitude",
     "out",
 )
 """What ``stream.advance_frame`` documents."""

@@ -20,6 +20,7 @@ import numpy as np
 
 from csi_introspection._compile import kernel
 from csi_introspection.arrays import Float32, Float64
+from csi_introspection.simd import LANES, add, larger, less, load, load_one, smaller, store, store_one, times
 
 STEP_WEIGHT = np.float32(1.0)
 UNREACHED = np.float32(1e30)
@@ -28,105 +29,137 @@ FEWEST_FRAMES = FEWEST_ROWS = 2
 SCORE, PROGRESS, EVIDENCE, FRAMES, HEAD_SCORE, HEAD_EVIDENCE, WHOLE_SCORE, WHOLE_EVIDENCE = range(8)
 """Columns of a signature's match: of the prefix with the most evidence, of the best prefix within the head, and of the
 whole."""
+CROSS, COST, EVIDENCES = range(3)
+"""Rows of a matcher's work space: cross products, costs and most evidence, by row of the signature."""
 ONE = np.uint64(1)
 _ZERO = np.float32(0.0)
 _TWO = np.float32(2.0)
 
 
 @kernel
-def take_energy(vector: Float32, before: Float32, energy: Float32) -> np.float32:
-    """Return this frame's energy (values and steps) and push it into ``energy``: [T] is that of the last T frames."""
+def take_energy(vector: Float32, before: Float32, energy: Float32, reach: Float32, front: int) -> np.float32:
+    """Return this frame's energy (values and steps) and push it into ``energy``: [T] is that of the last T frames.
+
+    Args:
+        vector: (W) the frame.
+        before: (W) the one before.
+        energy: (T + 1) rewritten.
+        reach: (> front + T) receives the same from place ``front`` on, but fewer than ``FEWEST_FRAMES`` frames count
+            as ``-UNREACHED``: as no evidence at all.
+        front: Places before.
+    """
     own, step = _ZERO, _ZERO
     for d in range(vector.size):
         own += vector[d] * vector[d]
         moved = vector[d] - before[d]
         step += moved * moved
     own += STEP_WEIGHT * step
-    for frames in range(energy.size - 1, 0, -1):
-        energy[frames] = energy[frames - 1] + own
+    ahead = reach[front:]
+    for frames in range(np.uint64(energy.size - 1)):
+        ahead[frames + ONE] = energy[frames] + own
+    for frames in range(np.uint64(1), np.uint64(energy.size)):
+        energy[frames] = ahead[frames]
+    reach[: front + FEWEST_FRAMES] = -UNREACHED
     return own
 
 
 @kernel
-def cross_products(template: Float32, vector: Float32, dots: Float32, cross: Float32) -> None:
-    """Write vector . row + STEP_WEIGHT (step . row's step) for each row to ``cross``.
+def cross_products(
+    templates: Float32, signature: int, vector: Float32, rows: int, dots: Float32, work: Float32
+) -> None:
+    """Write vector . row + STEP_WEIGHT (step . row's step) for each row of a signature to ``work[CROSS]``.
 
     The second term comes from the dot products of this and the last frame (``dots``, updated) with this and the last
     row, so it costs no second pass over the dimensions. The vector before the first row is quiet: zero.
+
+    Args:
+        templates: (n, >= rows, >= W).
+        signature: Which of them.
+        vector: (W) this frame's.
+        rows: Of the signature, L.
+        dots: (n, >= rows) updated.
+        work: (3, >= rows) work space.
     """
+    # an index without a sign cannot count from the end, which is what lets the compiler use SIMD without a slice
+    k, cross = np.uint64(signature), np.uint64(CROSS)
     above_then, above_now = _ZERO, _ZERO
-    for j in range(cross.size):
+    for j in range(np.uint64(rows)):
         now = _ZERO
-        for d in range(vector.size):
-            now += template[j, d] * vector[d]
-        then = dots[j]
-        cross[j] = now + STEP_WEIGHT * (now - above_now - then + above_then)
-        above_then, above_now, dots[j] = then, now, now
+        for d in range(np.uint64(vector.size)):
+            now += templates[k, j, d] * vector[d]
+        then = dots[k, j]
+        work[cross, j] = now + STEP_WEIGHT * (now - above_now - then + above_then)
+        above_then, above_now, dots[k, j] = then, now, now
 
 
 @kernel
-def cell_costs(own: np.float32, cross: Float32, row_energy: Float32, gain: np.float32, cost: Float32) -> None:
-    """Write the cost of this frame, of energy ``own``, against each row times ``gain`` to ``cost`` (L)."""
-    for j in range(cost.size):
-        squared = own - _TWO * gain * cross[j] + gain * gain * row_energy[j]
-        cost[j] = max(_ZERO, squared)
+def cell_costs(
+    own: np.float32, row_energy: Float32, signature: int, gain: np.float32, rows: int, work: Float32
+) -> None:
+    """Write the cost of this frame, of energy ``own``, against each row times ``gain`` to ``work[COST]``.
+
+    ``row_energy`` is (n, >= rows); ``work[CROSS]`` holds the cross products.
+    """
+    k, cross, cost = np.uint64(signature), np.uint64(CROSS), np.uint64(COST)
+    for j in range(np.uint64(rows)):
+        squared = own - _TWO * gain * work[cross, j] + gain * gain * row_energy[k, j]
+        work[cost, j] = max(_ZERO, squared)
 
 
 @kernel
 def advance_cells(
-    last: Float32,
-    cells: Float32,
-    cost: Float32,
-    band: int,
-    energy: Float32,
-    weights: Float32,
-    first: int,
-    evidence: Float32,
+    cells: Float32, last: int, now: int, rows: int, band: int, reach: Float32, weights: Float32, work: Float32
 ) -> None:
-    """Advance one signature at one gain.
+    """Advance one signature at one gain, ``simd.LANES`` cells at a time.
+
+    What is beyond the last row is computed too, where that does not fill the lanes, and never read: a cell depends on
+    none of later rows.
 
     Args:
-        last: (>= 2 band + 3, > L) last frame's accumulated costs; offset -band is row 1, column 0 is unreached.
-        cells: The same, receives this frame's.
-        cost: (L) this frame against each row.
-        band: Frames to either side of the diagonal.
-        energy: (> L + band) energy of the last T frames.
-        weights: (>= 2 band + 3, >= L) T / (T + rows) of each cell.
-        first: Fewest rows that count.
-        evidence: (L) most evidence by row.
+        cells: Contiguous; its last axis, (P + 1), holds one offset each: accumulated costs, of which the first is
+            unreached. P is ``rows`` filled up to whole lanes, or more.
+        last: Number, along all axes but the last, of offset -band - 1 of the last frame, before 2 band + 2 more.
+        now: The same of this frame, whose offsets from -band to band are written.
+        rows: Of the signature, L.
+        band: Frames to either side of the diagonal, at most that of ``weights``, B.
+        reach: (>= P + 2 B + 2) energy of the last frames, see ``take_energy``, of which ``front`` is B.
+        weights: (2 B + 3, P) T / (T + rows) of each cell.
+        work: (3, P): costs, and the most evidence by row so far; that of the first row means nothing.
     """
-    # Unsigned indices cannot count from the end, which is what lets the compiler use SIMD without slices, and a slice
-    # costs more here than the row it would name.
-    rows = np.uint64(cost.size)
+    stride, padded = cells.shape[cells.ndim - 1], weights.shape[1]
+    costs, evidence = COST * padded, EVIDENCES * padded
+    narrower = (weights.shape[0] - 3) // 2 - band
     for down in range(2 * band + 1):
         offset = 2 * band + 1 - down
-        ahead = offset - band  # cell j of this offset has matched j + ahead frames
-        r = np.uint64(offset)
-        above, below = r + ONE, r - ONE
-        for j in range(rows):
-            c = cost[j]
-            best, longer, shorter = last[r, j] + c + c, last[below, j + ONE] + c, cells[above, j] + c
-            best = min(best, longer)
-            cells[r, j + ONE] = min(best, shorter)
-        if ahead == 1:
-            cells[r, ONE] = _TWO * cost[0]
-        start = max(first - 1, FEWEST_FRAMES - ahead)
-        if start < cost.size:
-            at, matched = np.uint64(start), np.uint64(start + ahead)
-            for j in range(np.uint64(cost.size - start)):
-                value = energy[matched + j] - cells[r, at + j + ONE] * weights[r, at + j]
-                evidence[at + j] = max(evidence[at + j], value)
+        here, before = (now + offset) * stride, (last + offset) * stride
+        above, below = here + stride, before - stride
+        matched = narrower + offset  # cell j of this offset has matched this less B plus j frames
+        for j in range(0, rows, LANES):
+            c = load(work, costs + j)
+            best = smaller(add(load(cells, before + j), add(c, c)), add(load(cells, below + 1 + j), c))
+            best = smaller(best, add(load(cells, above + j), c))
+            store(cells, here + 1 + j, best)
+            spent = times(best, load(weights, matched * padded + j))
+            store(work, evidence + j, larger(load(work, evidence + j), less(load(reach, matched + j), spent)))
+        if offset == band + 1:
+            store_one(cells, here + 1, _TWO * work[COST, 0])
 
 
 @kernel
 def frames_of_best(
-    cells: Float32, energy: Float32, weights: Float32, band: int, row: int, gains: Float32
+    cells: Float32, now: int, gains: int, energy: Float32, weights: Float32, band: int, row: int
 ) -> tuple[int, np.float32]:
-    """Frames and evidence of the most evident match that ends at ``row``; ``cells`` (G, >= 2 band + 3, > row + 1)."""
+    """Frames and evidence of the most evident match that ends at ``row``.
+
+    ``cells`` and ``now`` as for ``advance_cells``; those of ``gains`` gains follow each other.
+    """
     frames, most = 1, -UNREACHED
-    for g in range(gains.size):
+    offsets, stride = weights.shape[0], cells.shape[cells.ndim - 1]
+    narrower = (offsets - 3) // 2 - band
+    for g in range(gains):
         for r in range(max(1, FEWEST_FRAMES - row + band), 2 * band + 2):
-            value = energy[row + r - band] - cells[g, r, row + 1] * weights[r, row]
+            spent = load_one(cells, (now + g * offsets + r) * stride + row + 1)
+            value = energy[row + r - band] - spent * weights[narrower + r, row]
             if value > most:
                 most = value
                 frames = row + r - band
@@ -134,11 +167,11 @@ def frames_of_best(
 
 
 @kernel
-def best_row(evidence: Float32, first: int, stop: int) -> int:
+def best_row(work: Float32, first: int, stop: int) -> int:
     """Return the row with the most evidence of ``first`` to ``stop``, which is not included."""
     best = first
     for j in range(first + 1, stop):
-        if evidence[j] > evidence[best]:
+        if work[EVIDENCES, j] > work[EVIDENCES, best]:
             best = j
     return best
 
@@ -146,53 +179,63 @@ def best_row(evidence: Float32, first: int, stop: int) -> int:
 @kernel
 def match_motion(
     cells: Float32,
+    now: int,
+    gains: int,
     energy: Float32,
     weights: Float32,
     band: int,
-    gains: Float32,
-    evidence: Float32,
+    rows: int,
+    work: Float32,
     head: int,
-    out: Float64,
+    matches: Float64,
+    signature: int,
 ) -> None:
-    """Write the matches of a signature whose prefixes have ``evidence``; its head is ``head`` (>= FEWEST_ROWS) rows."""
-    last = evidence.size - 1
-    within = best_row(evidence, FEWEST_ROWS - 1, head)
-    best = best_row(evidence, head - 1, last + 1)
-    best = within if evidence[within] >= evidence[best] else best
-    frames, most = frames_of_best(cells, energy, weights, band, best, gains)
+    """Write the matches of a signature whose prefixes' evidence is in ``work``; its head is ``head`` (>= 2) rows.
+
+    The other arguments are those of ``advance_cells``; ``matches`` (n, 8) receives the answer.
+    """
+    k, last = signature, rows - 1
+    within = best_row(work, FEWEST_ROWS - 1, head)
+    best = best_row(work, head - 1, last + 1)
+    best = within if work[EVIDENCES, within] >= work[EVIDENCES, best] else best
+    frames, most = frames_of_best(cells, now, gains, energy, weights, band, best)
     score = min(most / (energy[frames] + np.float32(1e-20)), 1.0)
-    out[SCORE], out[EVIDENCE] = max(score, 0.0), most
-    out[PROGRESS], out[FRAMES] = 0.0, 0.0
+    matches[k, SCORE], matches[k, EVIDENCE] = max(score, 0.0), most
+    matches[k, PROGRESS], matches[k, FRAMES] = 0.0, 0.0
     if score > 0.0:
-        out[PROGRESS], out[FRAMES] = (best + 1) / evidence.size, frames
-    out[HEAD_SCORE], out[HEAD_EVIDENCE] = out[SCORE], most
+        matches[k, PROGRESS], matches[k, FRAMES] = (best + 1) / rows, frames
+    matches[k, HEAD_SCORE], matches[k, HEAD_EVIDENCE] = matches[k, SCORE], most
     if within != best:
-        frames, most = frames_of_best(cells, energy, weights, band, within, gains)
-        out[HEAD_SCORE] = max(min(most / (energy[frames] + np.float32(1e-20)), 1.0), 0.0)
-        out[HEAD_EVIDENCE] = most
-    out[WHOLE_SCORE], out[WHOLE_EVIDENCE] = 0.0, evidence[last]
-    if evidence[last] > _ZERO:
-        frames, most = frames_of_best(cells, energy, weights, band, last, gains)
-        out[WHOLE_SCORE] = min(most / (energy[frames] + np.float32(1e-20)), 1.0)
+        frames, most = frames_of_best(cells, now, gains, energy, weights, band, within)
+        matches[k, HEAD_SCORE] = max(min(most / (energy[frames] + np.float32(1e-20)), 1.0), 0.0)
+        matches[k, HEAD_EVIDENCE] = most
+    whole = work[EVIDENCES, last] if last > 0 else -UNREACHED
+    matches[k, WHOLE_SCORE], matches[k, WHOLE_EVIDENCE] = 0.0, whole
+    if whole > _ZERO:
+        frames, most = frames_of_best(cells, now, gains, energy, weights, band, last)
+        matches[k, WHOLE_SCORE] = min(most / (energy[frames] + np.float32(1e-20)), 1.0)
 
 
 @kernel
-def match_rest(cells: Float32, band: int, rows: int, quiet_cost: float, out: Float64) -> None:
-    """Write how well the newest frames match a whole signature of rest, ``rows`` long, to ``out``.
+def match_rest(
+    cells: Float32, now: int, band: int, rows: int, quiet_cost: float, matches: Float64, signature: int
+) -> None:
+    """Write how well the newest frames match a whole signature of rest, ``rows`` long, to ``matches`` (n, 8).
 
     The score is the cost that quiet frames have, over the normalised distance: 1 at rest, falling with any motion.
     """
     nearest = np.float64(UNREACHED)
     frames = 0
+    stride = cells.shape[cells.ndim - 1]
     for r in range(1, 2 * band + 2):
         matched = rows - 1 + r - band
-        if matched >= 1 and cells[r, rows] < UNREACHED / 2 and cells[r, rows] / (matched + rows) < nearest:
-            nearest = cells[r, rows] / (matched + rows)
+        spent = load_one(cells, (now + r) * stride + rows)
+        if matched >= 1 and spent < UNREACHED / 2 and spent / (matched + rows) < nearest:
+            nearest = spent / (matched + rows)
             frames = matched
-    if frames == 0:
-        out.fill(0.0)
-        return
-    out[SCORE] = min(1.0, quiet_cost / (nearest + 1e-20))
-    out[PROGRESS] = 1.0
-    out[EVIDENCE] = 0.0
-    out[FRAMES] = frames
+    for column in range(matches.shape[1]):
+        matches[signature, column] = 0.0
+    if frames > 0:
+        matches[signature, SCORE] = min(1.0, quiet_cost / (nearest + 1e-20))
+        matches[signature, PROGRESS] = 1.0
+        matches[signature, FRAMES] = frames

@@ -9,7 +9,7 @@ import numpy as np
 
 from csi_introspection import dtw, promotion, quiet, regime, tail
 from csi_introspection._compile import kernel
-from csi_introspection.arrays import Float32, Float64, Int8, Record
+from csi_introspection.arrays import Float64, Int8, Int64, Record
 from csi_introspection.attractor import advance_attractor, noise_floor
 from csi_introspection.changes import advance_changes, count_block, describe_changes, finish_block, restart
 from csi_introspection.features import amplitude_of_iq, bins_of_amplitude
@@ -77,40 +77,44 @@ def report_attractor(attractor: Record, out: Float64) -> None:
 
 
 @kernel
-def rank_of(matcher: Matcher, k: int) -> float:
+def rank_of(matches: Float64, states: Int64, k: int) -> float:
     """What signatures are ordered by: promoted ones first, then by score."""
-    return float(matcher.matches[k, dtw.SCORE] + (1.0 if promotion.is_active(matcher, k) else 0.0))
+    return float(matches[k, dtw.SCORE] + (1.0 if promotion.is_active(states, k) else 0.0))
 
 
 @kernel
 def report_matches(matcher: Matcher, out: Float64) -> None:
     """Write the best matches, see ``MATCHES``."""
-    n = matcher.matches.shape[0]
+    matches, states, integers = matcher.matches, matcher.states, matcher.integers
+    counts, tails = matcher.counts, matcher.tails
+    n = matches.shape[0]
     count = min(TOP, n)
     out[MATCHES] = count
     for place in range(count):
-        best = -1
+        best, most = -1, 0.0
         for k in range(n):
             taken = False
             for earlier in range(place):
                 taken = taken or out[MATCHES + 1 + earlier * MATCH_FIELDS] == k
-            if not taken and (best < 0 or rank_of(matcher, k) > rank_of(matcher, best)):
-                best = k
+            rank = rank_of(matches, states, k)
+            if not taken and (best < 0 or rank > most):
+                best, most = k, rank
         at = MATCHES + 1 + place * MATCH_FIELDS
         out[at] = best
-        out[at + 1] = rounded(matcher.matches[best, dtw.SCORE])
-        out[at + 2] = matcher.states[best, promotion.STATE]
-        out[at + 3] = rounded(matcher.matches[best, dtw.PROGRESS])
+        out[at + 1] = rounded(matches[best, dtw.SCORE])
+        out[at + 2] = states[best, promotion.STATE]
+        out[at + 3] = rounded(matches[best, dtw.PROGRESS])
         out[at + 4] = nan
-        if matcher.integers[best, REST] == 0:
+        if integers[best, REST] == 0:
             # what promoted it is past when the head is over
-            column = dtw.EVIDENCE if promotion.is_active(matcher, best) else dtw.HEAD_EVIDENCE
-            out[at + 4] = np.exp(promotion.log_p_of(matcher, best, matcher.matches[best, column]))
+            column = dtw.EVIDENCE if promotion.is_active(states, best) else dtw.HEAD_EVIDENCE
+            out[at + 4] = np.exp(promotion.log_p_of(counts, tails, best, matches[best, column]))
 
 
 @kernel
-def take_amplitude(state: Any, iq: Int8, amplitude: Float32) -> bool:
+def take_amplitude(state: Any, iq: Int8) -> bool:
     """Turn samples or amplitudes into the state's values and vector; False when an antenna heard nothing."""
+    amplitude = state.amplitude
     if iq.size > 0:
         amplitude_of_iq(iq, amplitude)
     layout = state.layout
@@ -216,7 +220,7 @@ def match_row(state: Any, dt_s: float) -> None:
 
 
 @kernel
-def advance_frame(state: Any, iq: Int8, amplitude: Float32, dt_s: float) -> None:
+def advance_frame(state: Any, iq: Int8, dt_s: float) -> None:
     """Take one frame into a stream's state.
 
     A frame in which an antenna heard nothing leaves the state as it was, and its result but for ``CHANGED`` and
@@ -227,14 +231,14 @@ def advance_frame(state: Any, iq: Int8, amplitude: Float32, dt_s: float) -> None
             ``values`` (live) and ``vector`` (W) of the newest frame, ``latest`` (2, W) the ones before, ``axis`` (W)
             that make the attractor's scalar, ``tail`` (TAIL, W), the quiet's ``rest``, ``moments`` and
             ``inverse_scale``, ``attractor``, ``onset``, ``clock`` (see ``CALM_S``), ``changes``, ``row`` (columns) with
-            ``mean`` and ``unit`` of all kinds and their ``ends``, ``matcher``, and ``out`` (RESULT_SIZE), the result.
+            ``mean`` and ``unit`` of all kinds and their ``ends``, ``matcher``, ``amplitude`` (antennas x sub-carriers)
+            and ``out`` (RESULT_SIZE), the result.
         iq: Interleaved I, Q, antenna-major. Empty: ``amplitude`` holds the frame's amplitudes.
-        amplitude: (antennas x sub-carriers).
         dt_s: Seconds since the frame before, 0 where there is none.
     """
     out = state.out
     out[CHANGED], out[ONSET] = 0.0, 0.0
-    if not take_amplitude(state, iq, amplitude):
+    if not take_amplitude(state, iq):
         return
     rest, attractor, onset = state.rest[0], state.attractor[0], state.onset
     clock, vector = state.clock, state.vector

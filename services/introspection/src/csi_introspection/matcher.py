@@ -10,6 +10,7 @@ import numpy as np
 from csi_introspection import dtw, tail
 from csi_introspection._compile import kernel
 from csi_introspection.arrays import Float32, Float64, Int64
+from csi_introspection.simd import LANES
 
 if TYPE_CHECKING:
     from csi_introspection.templates import Template
@@ -26,6 +27,8 @@ column and width of its feature in the stream's vectors, number of its kind and 
 
 class Matcher(NamedTuple):
     """Arrays of n signatures of at most L rows, C columns and band B, tried at up to G gains, with S frames a row.
+
+    P is L filled up to whole ``simd.LANES``.
 
     Frames S apart make a row sequence, so S sequences interleave, each with its own alignments; a frame advances one of
     them. A named tuple, because that is the one record of arrays of any size that kernels can take.
@@ -44,19 +47,21 @@ class Matcher(NamedTuple):
     gains: Float32
     """(n, G)."""
     cells: Float32
-    """(S, 2, n, G, 2 B + 3, L + 1) accumulated costs of this and the last row, which is which by ``turns``."""
+    """(S, 2, n, G, 2 B + 3, P + 1) accumulated costs of this and the last row, which is which by ``turns``."""
     turns: Int64
     """(S + 1) rows taken of each sequence; last, frames taken."""
     dots: Float32
     """(S, n, L) dot products of the last row with each template row."""
     weights: Float32
-    """(2 B + 3, L) frames / (frames + rows); offset -B is row 1."""
+    """(2 B + 3, P) frames / (frames + rows); offset -B is row 1."""
     vectors: Float32
     """(S, 2, columns) this row and the last, in quiet deviations from the quiet mean; the one before the first is 0."""
     energy: Float32
     """(S, KINDS, L + B + 2) energy of the last T rows."""
+    reach: Float32
+    """(P + 2 B + 2) the same of the newest row's kind, see ``dtw.take_energy``."""
     work: Float32
-    """(3, L) work space."""
+    """(3, P) work space, see ``dtw.CROSS``."""
     matches: Float64
     """(n, 8) each signature's best match, see ``dtw.SCORE``."""
     maxima: Float32
@@ -104,7 +109,8 @@ def new_matcher(templates: Sequence[Template], columns: int, stride: int = 1) ->
             labels.index(template.label),
             len(template.gains),
         )
-    row = np.arange(rows)[None]
+    padded = -(-rows // LANES) * LANES
+    row = np.arange(padded)[None]
     frames = row + np.arange(2 * band + 3)[:, None] - band
     return Matcher(
         originals=originals,
@@ -113,13 +119,14 @@ def new_matcher(templates: Sequence[Template], columns: int, stride: int = 1) ->
         integers=integers,
         thresholds=np.array([t.threshold for t in templates], np.float64),
         gains=gains,
-        cells=np.full((stride, 2, n, most_gains, 2 * band + 3, rows + 1), dtw.UNREACHED),
+        cells=np.full((stride, 2, n, most_gains, 2 * band + 3, padded + 1), dtw.UNREACHED),
         turns=np.zeros(stride + 1, np.int64),
         dots=np.zeros((stride, n, rows), np.float32),
         weights=(np.maximum(frames, 0) / np.maximum(frames + row + 1, 1)).astype(np.float32),
         vectors=np.zeros((stride, 2, columns), np.float32),
         energy=np.zeros((stride, KINDS, rows + band + 2), np.float32),
-        work=np.zeros((3, rows), np.float32),
+        reach=np.zeros(padded + 2 * band + 2, np.float32),
+        work=np.zeros((3, padded), np.float32),
         matches=np.zeros((n, 8)),
         maxima=np.zeros((n + 1, tail.KEPT), np.float32),
         counts=np.zeros(n, np.int64),
@@ -178,27 +185,45 @@ def open_afresh(matcher: Matcher, keep: int) -> None:
 
 
 @kernel
-def advance_signature(matcher: Matcher, k: int, phase: int, own: np.float32, quiet_cost: float) -> None:
-    """Advance signature ``k`` by the row of sequence ``phase``, whose energy is ``own``, and write its match."""
-    numbers = matcher.integers[k]
-    rows, band = numbers[LENGTH], numbers[BAND]
-    now = matcher.turns[phase] % 2
-    last, cells = matcher.cells[phase, 1 - now, k], matcher.cells[phase, now, k]
-    energy = matcher.energy[phase, numbers[KIND]]
-    widest = (matcher.weights.shape[0] - 3) // 2
-    weights = matcher.weights[widest - band :]
-    gains = matcher.gains[k, : numbers[GAINS]]
-    cross, cost, evidence = matcher.work[0, :rows], matcher.work[1, :rows], matcher.work[2, :rows]
-    vector = matcher.vectors[phase, now, numbers[FIRST] : numbers[FIRST] + numbers[WIDTH]]
-    dtw.cross_products(matcher.templates[k], vector, matcher.dots[phase, k], cross)
-    evidence.fill(-dtw.UNREACHED)
-    for g in range(gains.size):
-        dtw.cell_costs(own, cross, matcher.row_energy[k], gains[g], cost)
-        dtw.advance_cells(last[g], cells[g], cost, band, energy, weights, dtw.FEWEST_ROWS, evidence)
-    if numbers[REST] == 1:
-        dtw.match_rest(cells[0], band, rows, quiet_cost, matcher.matches[k])
-    else:
-        dtw.match_motion(cells, energy, weights, band, gains, evidence, numbers[HEAD], matcher.matches[k])
+def advance_kind(
+    matcher: Matcher, kind: int, phase: int, vector: Float32, own: np.float32, energy: Float32, quiet_cost: float
+) -> None:
+    """Advance the signatures of a kind by a row and write their matches.
+
+    One call for all of them, and arrays by their own names: handing over the matcher, or naming a part of an array,
+    costs about as much as a cell's share of the work does.
+
+    Args:
+        matcher: The state.
+        kind: Number of the kind.
+        phase: The row's sequence.
+        vector: (W) the row.
+        own: Its energy.
+        energy: (L + B + 2) of the last T rows; ``matcher.reach`` holds the same.
+        quiet_cost: See ``advance_matcher``.
+    """
+    integers, gains, cells, weights = matcher.integers, matcher.gains, matcher.cells, matcher.weights
+    templates, row_energy, dots = matcher.templates, matcher.row_energy, matcher.dots[phase]
+    reach, work, matches = matcher.reach, matcher.work, matcher.matches
+    evidence = work[dtw.EVIDENCES]
+    n, offsets = cells.shape[2], cells.shape[4]
+    of_signature = cells.shape[3] * offsets
+    turn = matcher.turns[phase] % 2
+    for k in range(n):
+        if integers[k, KIND] != kind:
+            continue
+        rows, band, tried = integers[k, LENGTH], integers[k, BAND], integers[k, GAINS]
+        now = ((2 * phase + turn) * n + k) * of_signature
+        last = ((2 * phase + 1 - turn) * n + k) * of_signature
+        dtw.cross_products(templates, k, vector, rows, dots, work)
+        evidence.fill(-dtw.UNREACHED)
+        for g in range(tried):
+            dtw.cell_costs(own, row_energy, k, gains[k, g], rows, work)
+            dtw.advance_cells(cells, last + g * offsets, now + g * offsets, rows, band, reach, weights, work)
+        if integers[k, REST] == 1:
+            dtw.match_rest(cells, now, band, rows, quiet_cost, matches, k)
+        else:
+            dtw.match_motion(cells, now, tried, energy, weights, band, rows, work, integers[k, HEAD], matches, k)
 
 
 @kernel
@@ -226,8 +251,7 @@ def advance_matcher(
         first, last = ends[kind], ends[kind + 1]
         if first == last:
             continue
-        own = dtw.take_energy(row[first:last], before[first:last], matcher.energy[phase, kind])
-        for k in range(matcher.integers.shape[0]):
-            if matcher.integers[k, KIND] == kind:
-                advance_signature(matcher, k, phase, own, quiet_cost)
+        part, energy = row[first:last], matcher.energy[phase, kind]
+        own = dtw.take_energy(part, before[first:last], energy, matcher.reach, (matcher.weights.shape[0] - 3) // 2)
+        advance_kind(matcher, kind, phase, part, own, energy, quiet_cost)
     matcher.turns[phase] += 1

@@ -12,6 +12,7 @@ import numpy as np
 
 from csi_introspection import dtw, tail
 from csi_introspection._compile import kernel
+from csi_introspection.arrays import Float64, Int64
 from csi_introspection.matcher import BAND, HEAD, KIND, KINDS, LABEL, LENGTH, REST, WIDTH, Matcher
 
 NONE, EMERGING, CONFIRMED, RETRACTED = range(4)
@@ -26,9 +27,9 @@ OVERTAKEN = 1.1
 
 
 @kernel
-def is_active(matcher: Matcher, k: int) -> bool:
+def is_active(states: Int64, k: int) -> bool:
     """Whether signature ``k`` is promoted."""
-    return bool(matcher.states[k, STATE] in (EMERGING, CONFIRMED))
+    return bool(states[k, STATE] in (EMERGING, CONFIRMED))
 
 
 @kernel
@@ -38,22 +39,22 @@ def log_limit(signatures: int) -> float:
 
 
 @kernel
-def log_p_of(matcher: Matcher, k: int, evidence: float) -> float:
+def log_p_of(counts: Int64, tails: Float64, k: int, evidence: float) -> float:
     """Natural log of the p-value of so much evidence for signature ``k``; nan while its quiet is not known."""
-    if matcher.counts[k] < tail.FEWEST:
+    if counts[k] < tail.FEWEST:
         return float(np.nan)
-    return float(tail.log_p(matcher.tails[k], evidence))
+    return float(tail.log_p(tails[k], evidence))
 
 
 @kernel
-def leader_of(matcher: Matcher, kind: int, limit: float) -> int:
+def leader_of(integers: Int64, matches: Float64, counts: Int64, tails: Float64, kind: int, limit: float) -> int:
     """Return the signature of ``kind`` with the most evidence of those whose log p is below ``limit``; -1: none."""
     leader = -1
-    for k in range(matcher.integers.shape[0]):
-        if matcher.integers[k, KIND] == kind and matcher.integers[k, REST] == 0:
-            own = matcher.matches[k, dtw.HEAD_EVIDENCE]
-            ahead = leader < 0 or own > matcher.matches[leader, dtw.HEAD_EVIDENCE]
-            if ahead and log_p_of(matcher, k, own) < limit:
+    for k in range(integers.shape[0]):
+        if integers[k, KIND] == kind and integers[k, REST] == 0:
+            own = matches[k, dtw.HEAD_EVIDENCE]
+            ahead = leader < 0 or own > matches[leader, dtw.HEAD_EVIDENCE]
+            if ahead and log_p_of(counts, tails, k, own) < limit:
                 leader = k
     return leader
 
@@ -61,47 +62,73 @@ def leader_of(matcher: Matcher, kind: int, limit: float) -> int:
 @kernel
 def promote(matcher: Matcher) -> None:
     """Bring every signature's state up to its newest match."""
-    n = matcher.integers.shape[0]
+    integers, matches, thresholds = matcher.integers, matcher.matches, matcher.thresholds
+    counts, tails, states = matcher.counts, matcher.tails, matcher.states
+    stride = matcher.vectors.shape[0]
+    n = integers.shape[0]
     motions = 0
     for k in range(n):
-        motions += 1 - matcher.integers[k, REST]
+        motions += 1 - integers[k, REST]
     limit = log_limit(motions)
     for kind in range(KINDS):
-        leader = leader_of(matcher, kind, limit)
+        leader = leader_of(integers, matches, counts, tails, kind, limit)
         for k in range(n):
-            if matcher.integers[k, KIND] != kind:
+            if integers[k, KIND] != kind:
                 continue
-            if matcher.integers[k, REST] == 1:
-                at_rest = matcher.matches[k, dtw.SCORE] >= matcher.thresholds[k]
-                matcher.states[k, STATE] = CONFIRMED if at_rest else NONE
+            if integers[k, REST] == 1:
+                states[k, STATE] = CONFIRMED if matches[k, dtw.SCORE] >= thresholds[k] else NONE
             else:
-                advance_state(matcher, k, leader, limit)
+                advance_state(integers, matches, thresholds, counts, tails, states, stride, k, leader, limit)
 
 
 @kernel
-def advance_state(matcher: Matcher, k: int, leader: int, limit: float) -> None:
-    """Advance the state of signature ``k``; ``leader`` as ``leader_of`` says."""
-    state, match, numbers = matcher.states[k], matcher.matches[k], matcher.integers[k]
-    own = match[dtw.HEAD_EVIDENCE]
-    leads = leader >= 0 and numbers[LABEL] == matcher.integers[leader, LABEL]
-    if state[STATE] in (NONE, RETRACTED):
-        state[STATE] = NONE
-        if leads and log_p_of(matcher, k, own) < limit and match[dtw.HEAD_SCORE] >= matcher.thresholds[k]:
-            state[STATE] = EMERGING
-            state[AGE] = 0
+def advance_state(
+    integers: Int64,
+    matches: Float64,
+    thresholds: Float64,
+    counts: Int64,
+    tails: Float64,
+    states: Int64,
+    stride: int,
+    k: int,
+    leader: int,
+    limit: float,
+) -> None:
+    """Advance the state of signature ``k``.
+
+    Args:
+        integers: As in ``Matcher``, from which the arrays come one by one: all of it at every call costs more than the
+            work.
+        matches: See there.
+        thresholds: See there.
+        counts: See there.
+        tails: See there.
+        states: See there; rewritten.
+        stride: Frames a row.
+        k: The signature.
+        leader: As ``leader_of`` says.
+        limit: As ``log_limit`` says.
+    """
+    own = matches[k, dtw.HEAD_EVIDENCE]
+    leads = leader >= 0 and integers[k, LABEL] == integers[leader, LABEL]
+    if states[k, STATE] in (NONE, RETRACTED):
+        states[k, STATE] = NONE
+        if leads and log_p_of(counts, tails, k, own) < limit and matches[k, dtw.HEAD_SCORE] >= thresholds[k]:
+            states[k, STATE] = EMERGING
+            states[k, AGE] = 0
         return
-    state[AGE] += 1
+    states[k, AGE] += 1
     overtaken = False
     if leader >= 0 and not leads:
-        overtaken = matcher.matches[leader, dtw.HEAD_EVIDENCE] > OVERTAKEN * max(own, 0.0)
-    whole = log_p_of(matcher, k, match[dtw.WHOLE_EVIDENCE])
-    if state[STATE] == CONFIRMED:
+        overtaken = matches[leader, dtw.HEAD_EVIDENCE] > OVERTAKEN * max(own, 0.0)
+    whole = log_p_of(counts, tails, k, matches[k, dtw.WHOLE_EVIDENCE])
+    if states[k, STATE] == CONFIRMED:
         if overtaken or not whole < FADED * limit:
-            state[STATE] = NONE
-    elif overtaken or state[AGE] > (numbers[LENGTH] + numbers[BAND]) * matcher.vectors.shape[0]:
-        state[STATE] = RETRACTED
-    elif whole < limit and match[dtw.WHOLE_SCORE] >= matcher.thresholds[k]:
-        state[STATE] = CONFIRMED
+            states[k, STATE] = NONE
+    elif overtaken or states[k, AGE] > (integers[k, LENGTH] + integers[k, BAND]) * stride:
+        states[k, STATE] = RETRACTED
+    elif whole < limit and matches[k, dtw.WHOLE_SCORE] >= thresholds[k]:
+        states[k, STATE] = CONFIRMED
 
 
 @kernel

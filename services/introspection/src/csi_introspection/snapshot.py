@@ -23,12 +23,13 @@ from csi_introspection.frame import (
     SCORE,
     TOP,
 )
-from csi_introspection.promotion import CONFIRMED, EMERGING, RETRACTED
+from csi_introspection.promotion import CONFIRMED, EMERGING, NONE, RETRACTED
 from csi_introspection.regime import NAMES, UNKNOWN
 
 if TYPE_CHECKING:
     from csi_schemas.common import Provenance
     from csi_schemas.introspection import MatchState
+    from csi_schemas.signature import Signature
 
     from csi_introspection.stream import FrameStream
 
@@ -67,6 +68,8 @@ class SnapshotWriter:
         )
         self._places = [Similarity("", 0.0, above_threshold=False) for _ in range(TOP)]
         self._lists = [self._places[:count] for count in range(TOP + 1)]
+        self._shown: list[Signature | None] = [None] * TOP
+        self._states = [NONE] * TOP
 
     def update(self, stream: FrameStream, timestamp_ns: int, sequence: int, origin: Origin) -> IntrospectionSnapshot:
         """Say what ``stream`` knows after its newest frame. The answer is the same object every time."""
@@ -91,14 +94,18 @@ class SnapshotWriter:
         count = int(result[MATCHES])
         at = MATCHES + 1
         signatures = stream.signatures
-        for similarity in self._lists[count]:
+        for place, similarity in enumerate(self._lists[count]):
             signature = signatures[int(result[at])]
-            similarity.signature_id = signature.id
-            similarity.label = signature.label
+            if signature is not self._shown[place]:
+                self._shown[place] = signature
+                similarity.signature_id = signature.id
+                similarity.label = signature.label
             similarity.score = result[at + 1]
             state = int(result[at + 2])
-            similarity.state = _STATES.get(state)
-            similarity.above_threshold = state in _ACTIVE
+            if state != self._states[place]:
+                self._states[place] = state
+                similarity.state = _STATES.get(state)
+                similarity.above_threshold = state in _ACTIVE
             similarity.progress = result[at + 3]
             p = result[at + 4]
             similarity.p_value = None if p != p else p  # noqa: PLR0124

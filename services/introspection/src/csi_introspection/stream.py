@@ -141,6 +141,7 @@ class VectorStream:
             self.unit,
             self._columns.ends(),
             matcher,
+            self._amplitude,
             self.result,
         )
         return matcher
@@ -175,12 +176,12 @@ class VectorStream:
         if iq.flags.writeable:  # a type of its own to numba, which would compile everything twice
             iq = iq.view()
             iq.flags.writeable = False
-        advance_frame(self._state, iq, self._amplitude, dt_s)
+        advance_frame(self._state, iq, dt_s)
 
     def advance_amplitude(self, amplitude: Float32, dt_s: float) -> None:
         """Take one frame's amplitudes, antenna-major, or a plain vector, (W) and finite."""
         self._amplitude[:] = amplitude
-        advance_frame(self._state, _NO_SAMPLES, self._amplitude, dt_s)
+        advance_frame(self._state, _NO_SAMPLES, dt_s)
 
     def advance(self, vector: Float32) -> None:
         """Take one plain vector, one usual interval after the last."""
