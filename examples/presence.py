@@ -1,4 +1,4 @@
-# Prints presence, motion, breathing and node events, past and coming: python presence.py BOOTSTRAP_HOST:PORT
+# Prints presence, motion, breathing and node events, past and coming: python presence.py [HOST:PORT of Kafka]
 import asyncio
 import sys
 
@@ -6,8 +6,8 @@ import orjson
 from aiokafka import AIOKafkaConsumer
 
 
-async def main() -> None:
-    async with AIOKafkaConsumer("csi.events.v1", bootstrap_servers=sys.argv[1], auto_offset_reset="earliest") as events:
+async def main(kafka: list[str] | str = sys.argv[1:] or "127.0.0.1:9092") -> None:
+    async with AIOKafkaConsumer("csi.events.v1", bootstrap_servers=kafka, auto_offset_reset="earliest") as events:
         async for record in events:
             event = orjson.loads(record.value)
             print(event["timestamp_ns"], event["node_id"], event["event"], event["provenance"], flush=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,32 @@ async def test_a_clean_recording_comes_out_whole(csiflow_data: Path, tmp_path: P
     }
     assert all(found["provenance"] == ["replay"] for found in result["nodes"].values())
     assert 0 < result["latency_ms"]["introspection"]["p50"] <= result["latency_ms"]["introspection"]["p99"]
+
+
+async def test_ctrl_c_ends_a_demo_with_its_figures(csiflow_data: Path, tmp_path: Path) -> None:
+    """What a person stopped is counted all the same, and nothing of it is missing."""
+    recording = csiflow_data / "wire" / "a_two_node_60s.pcap"
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "csiflow", "demo", "--recording", str(recording), "--speed", "12", "--no-browser", "--port", "0"),
+        env={
+            **{name: value for name, value in os.environ.items() if name != "CSIFLOW_KAFKA"},
+            "CSIFLOW_STATE_DIR": str(tmp_path),
+        },
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    assert process.stdout is not None
+    said = ""
+    while "Ctrl-C ends the demo" not in said:
+        line = await process.stdout.readline()
+        assert line, said
+        said += line.decode()
+    process.send_signal(signal.SIGINT)
+    table = (await process.stdout.read()).decode()
+    assert await process.wait() == 0, said + table
+    assert "2669, 2669 on the websocket" in " ".join(table.split())
+    assert "lost, duplicated" in table
 
 
 async def test_loss_duplicates_and_reordering_are_accounted(csiflow_data: Path, tmp_path: Path) -> None:

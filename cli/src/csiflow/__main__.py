@@ -1,5 +1,10 @@
 """``python -m csiflow``: what the ``csiflow`` wrapper runs."""
 
-from csiflow.main import app
+import sys
+
+try:
+    from csiflow.main import app
+except KeyboardInterrupt:  # Ctrl-C while the imports run; from then on the commands take care of it
+    sys.exit(130)
 
 app(prog_name="csiflow")

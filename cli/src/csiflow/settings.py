@@ -21,7 +21,7 @@ class CliSettings(RuntimeSettings):
 
     model_config = SettingsConfigDict(env_prefix="CSIFLOW_CLI_", extra="forbid", populate_by_name=True)
 
-    start_timeout: float = Field(default=180.0, gt=0)
+    start_timeout: float = Field(default=600.0, gt=0)
     """Seconds a service may take to become ready; the first start compiles the kernels."""
     fingerprints: Path | None = Field(
         default=None, validation_alias=AliasChoices("fingerprints", "CSIFLOW_FINGERPRINTS")

@@ -24,6 +24,8 @@ from csiflow.supervisor.supervisor import free_port
 
 PATIENCE_SECONDS = 6.0
 """Start-up time after which the reader is told why it takes longer."""
+REMINDER_SECONDS = 20.0
+"""Time between two such words after that."""
 LIVE_PORT = 5005
 """UDP port of real nodes; replays and simulations take the two after it."""
 
@@ -100,6 +102,30 @@ def udp_address(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
+def check_ports(options: StackOptions) -> None:
+    """Find out before anything is started whether the ports people know are free.
+
+    Raises:
+        OSError: one is taken.
+    """
+    wanted = (
+        (socket.SOCK_STREAM, options.gateway_host, options.gateway_port, "--port", "the dashboard"),
+        (socket.SOCK_DGRAM, options.listen_host, options.live_port, "csiflow up --udp-port", "nodes"),
+    )
+    for kind, host, port, option, what in wanted:
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, kind) as probe:
+            if kind == socket.SOCK_STREAM:  # as the gateway does: what lingers of an earlier one is no obstacle
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, port))
+            except OSError as error:
+                protocol = "TCP" if kind == socket.SOCK_STREAM else "UDP"
+                raise OSError(
+                    f"{protocol} port {port} of {host}, for {what}, cannot be had: {error.strerror or error}; "
+                    f"is csiflow running already? {option} takes another, 0 a free one"
+                ) from error
+
+
 @contextlib.asynccontextmanager
 async def running_cluster(settings: CliSettings, data_dir: Path) -> AsyncIterator[str]:
     """Yield bootstrap servers: CSIFLOW_KAFKA if set, else an embedded broker that lives as long as the context."""
@@ -119,8 +145,10 @@ async def running_stack(settings: CliSettings, options: StackOptions, *, show_lo
     """Start Kafka, make the topics, start every service and yield when all are ready.
 
     Raises:
+        OSError: a port is taken; the message says by which option to choose another.
         ServiceFailedError: a service did not come up.
     """
+    check_ports(options)
     async with (
         running_cluster(settings, options.data_dir) as bootstrap,
         Supervisor(
@@ -151,13 +179,15 @@ async def wait_aloud(supervisor: Supervisor) -> None:
         waiting.discard(name)
         console.print(f"  {name} is ready after {asyncio.get_running_loop().time() - began:.1f} s")
 
-    def explain() -> None:
-        console.print(
-            f"  still waiting for {', '.join(sorted(waiting))}: the first start compiles the kernels, once, "
-            "which takes half a minute or more"
-        )
+    async def explain() -> None:
+        await asyncio.sleep(PATIENCE_SECONDS)
+        why = ": the first start compiles the kernels, once, which takes half a minute or more"
+        while True:
+            console.print(f"  still waiting for {', '.join(sorted(waiting))}{why}")
+            why = ""
+            await asyncio.sleep(REMINDER_SECONDS)
 
-    hint = asyncio.get_running_loop().call_later(PATIENCE_SECONDS, explain)
+    hint = asyncio.create_task(explain())
     try:
         await supervisor.wait_ready(on_ready=ready)
     finally:

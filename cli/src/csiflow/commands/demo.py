@@ -138,6 +138,10 @@ class Demo:
         self._sensing = WebsocketTally(f"{base}/ws/sensing", stack.token)
         self._introspection = WebsocketTally(f"{base}/ws/introspection", stack.token) if introspection else None
         self._first_snapshot_s: float | None = None
+        self._source: str | None = None
+        """What plays, once it does."""
+        self._sent: int | None = None
+        """Datagrams of a recording that was played to its end."""
 
     async def run(
         self, recording: Path | None, source: str, speed: float | None, limit: float | None, *, until_stopped: bool
@@ -155,26 +159,36 @@ class Demo:
                 await asyncio.wait({play, failure}, return_when=asyncio.FIRST_COMPLETED)
                 if failure.done():
                     failure.result()
-                name, sent = play.result()
-                return await self._settle(name, sent)
+                play.result()
+                return await self._settle()
+            except asyncio.CancelledError:
+                here = asyncio.current_task()
+                if not until_stopped or self._source is None or here is None:
+                    raise
+                here.uncancel()  # a person's Ctrl-C ends the source; what came of it is still to be told
+                play.cancel()
+                await asyncio.wait({play})
+                await self._stack.supervisor.stop("synthetic")
+                return await self._settle()
             finally:
                 for task in (watch, failure, play):
                     task.cancel()
 
     async def _play(
         self, recording: Path | None, source: str, speed: float | None, limit: float | None, *, until_stopped: bool
-    ) -> tuple[str, int | None]:
-        """Play until the source or the time is over; the number of datagrams sent where we sent them all."""
+    ) -> None:
+        """Play until the source or the time is over."""
         if recording is not None:
+            self._source = f"recording:{recording.name}"
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(limit):
                     report = await play_recording(recording, self._stack.replay, speed)
+                    self._sent = report.sent
                     if until_stopped and limit is None:
                         console.print(f"{recording.name} is over ({report.sent} datagrams); Ctrl-C ends the demo")
                         await asyncio.Event().wait()
-                    return f"recording:{recording.name}", report.sent
-            return f"recording:{recording.name}", None
-        name = await resolve_source(self._stack, source)
+            return
+        name = self._source = await resolve_source(self._stack, source)
         if name == "synthetic":
             self._stack.supervisor.start([synthetic_spec(self._stack, self._synthetic)])
         if limit is None and until_stopped:
@@ -183,37 +197,41 @@ class Demo:
         await asyncio.sleep(limit or 20.0)
         if name == "synthetic":
             await self._stack.supervisor.stop("synthetic")
-        return name, None
 
     async def _watch_first_snapshot(self) -> None:
         while self._introspection is not None and self._introspection.received == 0:
             await asyncio.sleep(0.01)
         self._first_snapshot_s = round(time.monotonic() - self._began, 2)
 
-    async def _settle(self, source: str, sent: int | None) -> dict[str, Any]:
-        """Wait until everything has come out at the far end, or nothing has for a while; then count."""
-        stats: dict[str, Any] = await wait_until_quiet(self._stack, sent or 0, SETTLE_SECONDS)
+    async def _settle(self) -> dict[str, Any]:
+        """Wait until everything has come out at the far end, or nothing has for a while; then count.
+
+        Radios do not stop for us: of them, what had been published by now has had its while to come out.
+        """
+        stats: dict[str, Any] = await wait_until_quiet(self._stack, self._sent or 0, SETTLE_SECONDS)
         loop = asyncio.get_running_loop()
-        progress, changed = (-1, -1, -1), loop.time()
-        while loop.time() - changed < SETTLE_SECONDS:
+        began = loop.time()
+        goes_on = self._source != "synthetic" and not str(self._source).startswith("recording:")
+        progress, changed = (-1, -1, -1), began
+        while loop.time() - (began if goes_on else changed) < SETTLE_SECONDS:
             now = (self._kafka.snapshots, len(self._kafka.sensing_origins), self._sensing.received)
             if now != progress:
                 progress, changed = now, loop.time()
             await asyncio.sleep(0.05)
-        return self._result(source, sent, stats)
+        return self._result(stats)
 
-    def _result(self, source: str, sent: int | None, stats: dict[str, Any]) -> dict[str, Any]:
+    def _result(self, stats: dict[str, Any]) -> dict[str, Any]:
         published = stats["published"]
         websocket = self._introspection
         snapshots = self._kafka.snapshots
-        lost = max(0, (sent or 0) - stats["received"])
+        lost = max(0, (self._sent or 0) - stats["received"])
         duplicated = 0
         if websocket is not None:
             scans = sum(node["scans"] for node in stats["nodes"].values())  # these have no snapshots
-            lost += published - scans - min(snapshots, websocket.received)
+            lost += max(0, published - scans - min(snapshots, websocket.received))
             duplicated = max(sum(counts.values()) - len(counts) for counts in (self._kafka.origins, websocket.origins))
         return {
-            "source": source,
+            "source": self._source,
             "frames": {
                 "received": stats["received"],
                 "published": published,

@@ -41,7 +41,7 @@ def nodes(*, as_json: Json = False) -> None:
     table = Table("node", "source", "provenance", "streams", "last seen", "presence", "motion")
     for node in body["nodes"]:
         streams = ", ".join(stream if isinstance(stream, str) else stream["stream"] for stream in node["streams"])
-        seen = "stale" if node["stale"] else "now"
+        seen = f"{node['age_s']:.0f} s ago{', stale' if node['stale'] else ''}"
         columns = (node.get("presence"), node.get("motion_level"))
         said = ["unknown" if value is None else str(value) for value in columns]
         table.add_row(node["node_id"], node["source"], node["provenance"], streams, seen, *said)

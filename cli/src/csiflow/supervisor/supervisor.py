@@ -113,7 +113,8 @@ class Supervisor:
             except (aiohttp.ClientError, TimeoutError) as error:
                 said = f"{url}: {error}"
             await asyncio.sleep(POLL_SECONDS)
-        raise self._failure(process, f"was not ready within {self._start_timeout:g} s ({said})")
+        patience = f"{self._start_timeout:g} s (CSIFLOW_CLI_START_TIMEOUT)"
+        raise self._failure(process, f"was not ready within {patience}: {said}")
 
     def _failure(self, process: ServiceProcess, what: str) -> ServiceFailedError:
         code = "" if process.exit_code is None else f" with exit code {process.exit_code}"
