@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from csi_schemas.frame import CsiFrame
+from csi_schemas.frame import AnyFrame, CsiFrame, MultiBssidFrame
 
 from csi_streaming.skipped import SkippedRecords
 
@@ -21,6 +21,7 @@ class _Kind(msgspec.Struct):
 
 
 _decoder = msgspec.json.Decoder(CsiFrame)
+_scan_decoder = msgspec.json.Decoder(MultiBssidFrame)
 _kind_decoder = msgspec.json.Decoder(_Kind)
 
 
@@ -47,8 +48,27 @@ class FrameDecoder:
             else:
                 yield record, frame
 
+    def decode_all(self, batch: Batch) -> Iterator[tuple[ConsumerRecord[Any, Any], AnyFrame]]:
+        """Yield the records that hold frames of any kind this version knows; otherwise as :meth:`decode`."""
+        for record in batch.records:
+            frame: AnyFrame
+            try:
+                frame = _decoder.decode(record.value)
+                _check(frame)
+            except (msgspec.DecodeError, TypeError) as error:
+                if _kind_of(record.value) != "multi_bssid":
+                    self._skip(record, error)
+                    continue
+                try:
+                    frame = _scan_decoder.decode(record.value)
+                    _check_time(frame)
+                except msgspec.DecodeError as not_a_scan:
+                    self._skipped.report(record, not_a_scan)
+                    continue
+            yield record, frame
+
     def _skip(self, record: ConsumerRecord[Any, Any], error: Exception) -> None:
-        if not _is_other_kind(record.value):
+        if _kind_of(record.value) in {None, "csi"}:
             self._skipped.report(record, error)
 
 
@@ -62,13 +82,22 @@ def _check(frame: CsiFrame) -> None:
         raise msgspec.ValidationError(
             f"{len(frame.iq)} bytes of I/Q for {frame.n_antennas} antennas x {frame.n_subcarriers} sub-carriers"
         )
+    _check_time(frame)
+
+
+def _check_time(frame: AnyFrame) -> None:
+    """Refuse a time that does not fit 64 bits.
+
+    Raises:
+        msgspec.ValidationError: It does not.
+    """
     if not 0 <= frame.timestamp_ns < 1 << 63:
         raise msgspec.ValidationError(f"timestamp_ns = {frame.timestamp_ns} is no time in ns since the Unix epoch")
 
 
-def _is_other_kind(value: bytes | None) -> bool:
-    """Whether a value that is no CSI frame says so itself: well-formed, with a ``kind`` of its own."""
+def _kind_of(value: bytes | None) -> str | None:
+    """The ``kind`` of a well-formed value that has one."""
     try:
-        return _kind_decoder.decode(value or b"").kind != "csi"
+        return _kind_decoder.decode(value or b"").kind
     except msgspec.DecodeError:
-        return False
+        return None

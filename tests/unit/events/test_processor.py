@@ -178,7 +178,7 @@ def test_invented_nodes_do_not_fill_the_memory() -> None:
 
 
 def test_bad_records_cost_only_themselves() -> None:
-    """Junk, other kinds, I/Q that does not fit, impossible times: skipped, and the frames around them make windows."""
+    """Junk, other kinds, scans that are none, misfitting I/Q, impossible times: skipped; the frames around make windows."""
     before = REGISTRY.get_sample_value("csiflow_stream_skipped_total", {"app": "events"}) or 0.0
     good = recording(16)
     bad: list[bytes | None] = [
@@ -188,13 +188,14 @@ def test_bad_records_cost_only_themselves() -> None:
         msgspec.json.encode(msgspec.structs.replace(good[0], n_antennas=0, iq=b"")),
         msgspec.json.encode(msgspec.structs.replace(good[0], timestamp_ns=2**63)),
         b'{"kind":"multi_bssid"}',
+        b'{"kind":"tomorrow"}',
     ]
     values = [msgspec.json.encode(frame) for frame in good]
     worker = harness()
     worker.send(*values[:8], *bad, *values[8:], key=b"1")
     (update,) = updates(worker.published)
-    assert (update.window.frames, update.origin.offset) == (16, 21)
-    assert REGISTRY.get_sample_value("csiflow_stream_skipped_total", {"app": "events"}) == before + 5
+    assert (update.window.frames, update.origin.offset) == (16, 22)
+    assert REGISTRY.get_sample_value("csiflow_stream_skipped_total", {"app": "events"}) == before + 6
 
 
 def covered(published: list[Published], frames: list[CsiFrame]) -> set[int]:

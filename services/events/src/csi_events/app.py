@@ -25,7 +25,9 @@ def start() -> int:
     """Read the settings and run."""
     settings = EventsSettings()
     alive: WeakSet[EventsProcessor] = WeakSet()
-    STREAM_STREAMS.labels("events").set_function(lambda: sum(len(processor.entries) for processor in alive))
+    STREAM_STREAMS.labels("events").set_function(
+        lambda: sum(len(processor.entries) + len(processor.scans.entries) for processor in alive)
+    )
     return run_service(
         "events",
         settings,

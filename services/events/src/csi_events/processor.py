@@ -12,12 +12,14 @@ import numpy as np
 import structlog
 from csi_runtime.metrics import EVENTS_EMITTED, EVENTS_FORGOTTEN, EVENTS_WINDOWS
 from csi_schemas.common import Origin, channel_of
+from csi_schemas.frame import MultiBssidFrame
 from csi_schemas.iq import iq_view
 from csi_schemas.topics import EVENTS, LATEST, SENSING
 from csi_streaming import Output
 from csi_streaming.frames import FrameDecoder
 
 from csi_events.messages import Source, sensing_update, window_events
+from csi_events.multi_bssid.streams import ScanStreams
 from csi_events.normalise import window_amplitude
 from csi_events.stream import Stream
 from csi_events.windows import ClosedWindow, WindowBuffer, WindowRule
@@ -79,6 +81,7 @@ class EventsProcessor:
     def __init__(self, partition: int, settings: EventsSettings) -> None:
         """Start without any state."""
         self.entries: dict[Key, Entry] = {}
+        self.scans = ScanStreams(partition, settings)
         self._partition = partition
         self._settings = settings
         self._rule = WindowRule(settings.window_frames, int(settings.window_s * 1e9))
@@ -100,7 +103,10 @@ class EventsProcessor:
         elif not self._caught_up:
             outputs += self._catch_up()
         entries = self.entries
-        for record, frame in self._decoder.decode(batch):
+        for record, frame in self._decoder.decode_all(batch):
+            if isinstance(frame, MultiBssidFrame):
+                outputs += self.scans.take(frame, batch.topic, record.offset, live=not replay)
+                continue
             key = (
                 frame.node_id,
                 frame.n_antennas,
@@ -135,6 +141,7 @@ class EventsProcessor:
             outputs += self._send_waiting(entry, now_ns)
             if silent_ns >= self._idle_ns:
                 outputs += self._forget(key, "idle")
+        outputs += self.scans.tick(now_ns)
         return outputs
 
     def _new_entry(self, frame: CsiFrame) -> Entry:
@@ -187,6 +194,7 @@ class EventsProcessor:
         for entry in self.entries.values():
             yield from entry.unsent
             entry.unsent = []
+        yield from self.scans.catch_up()
 
     def _make_room(self) -> Iterator[Output]:
         if len(self.entries) < self._settings.max_streams:

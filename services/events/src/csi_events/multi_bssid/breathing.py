@@ -35,6 +35,10 @@ AGREE = 3
 AGREE_BPM = 1.0
 INTERVAL_BINS = 4
 """An attempt each second."""
+SLOT_CAP = 12.0
+"""Most that one slot counts for a line, in units of its noise."""
+REACH = 3
+"""Lines by which the maximum may be beside the one that is most significant."""
 EDGE = 1.25
 """The filters' corners are this factor outside of the band."""
 
@@ -170,7 +174,7 @@ class BreathingState:
         if chance > p_value:
             self.candidates = ()
             return None, chance
-        rate = 60.0 * line_hz(power.sum(axis=1), line, int(self.lines[0]))
+        rate = 60.0 * line_hz(np.sqrt(power).sum(axis=1), line, int(self.lines[0]))
         self.candidates = (*self.candidates[-(AGREE - 1) :], rate)
         if len(self.candidates) < AGREE or max(self.candidates) - min(self.candidates) > AGREE_BPM:
             return None, chance
@@ -310,10 +314,11 @@ def gamma_tail(shape: float, x: float) -> float:
 def strongest_line(power: NDArray[np.float64], slots: int) -> tuple[int, float]:
     """Line that stands highest above the background, and the chance that noise alone has one as high.
 
-    The sum over slots of noise is a gamma variable. Its scale is that of the white noise, or of the other lines if they
-    are higher: a power law through their medians of the lower and the upper half, falling with frequency or flat. Its
-    shape is the number of slots, or fewer if the other lines scatter more than that: slots that share their noise say
-    less. One slot that has a line of its own is tested as well, at the price of as many tests as there are slots.
+    Of every line the sum over slots is taken, each slot capped at :data:`SLOT_CAP`, and the largest left out where
+    there are three or more: a hotspot that somebody carries to and fro has a line of its own. The sum of noise is a
+    gamma variable. Its scale is that of the white noise, or of the other lines if they are higher: a power law through
+    their medians of the lower and the upper half, falling with frequency or flat. Its shape is the number of slots, or
+    fewer if the other lines scatter more than that: slots that share their noise say less.
 
     Args:
         power: (lines, 32), see :func:`normalised_power`.
@@ -321,12 +326,18 @@ def strongest_line(power: NDArray[np.float64], slots: int) -> tuple[int, float]:
     """
     lines, width = power.shape
     total = np.zeros(lines)
+    counted = slots - 1 if slots >= 3 else slots
     for j in range(lines):
+        largest = 0.0
         for i in range(width):
-            total[j] += power[j, i]
+            value = min(power[j, i], SLOT_CAP)
+            total[j] += value
+            largest = max(largest, value)
+        if slots >= 3:
+            total[j] -= largest
     half = lines // 2
-    low = np.median(total[:half]) / slots
-    high = np.median(total[half:]) / slots
+    low = np.median(total[:half]) / counted
+    high = np.median(total[half:]) / counted
     slope = max(0.0, np.log(max(low, 1e-9) / max(high, 1e-9)))
     scale = np.empty(lines)
     best = 0
@@ -344,21 +355,21 @@ def strongest_line(power: NDArray[np.float64], slots: int) -> tuple[int, float]:
             count += 1
     mean /= count
     spread = max(square / count - mean * mean, 1e-9)
-    shape = max(1.0, min(float(slots), 2.0 * mean * mean / spread))
-    independent = 0.5 * lines * 2.0
-    stretch = shape / slots
-    p = independent * gamma_tail(shape, total[best] / scale[best] * stretch)
-    line = best
-    for i in range(width):
-        for j in range(lines):
-            alone = independent * slots * np.exp(-power[j, i] / scale[j])
-            if alone < p:
-                p, line = alone, j
-    return line, min(1.0, 2.0 * p)
+    shape = max(1.0, min(float(counted), 2.0 * mean * mean / spread))
+    chance = lines * gamma_tail(shape, total[best] / scale[best] * shape / counted)
+    return best, min(1.0, chance)
 
 
 def line_hz(total: NDArray[np.float64], line: int, first: int) -> float:
-    """Frequency of the maximum near ``line`` of the summed power (lines,), by a parabola through three lines, Hz."""
+    """Frequency in Hz of the maximum of ``total`` (lines,) within ``REACH`` of ``line``, by a parabola.
+
+    Args:
+        total: amplitudes summed over slots; capped powers are flat at the top of a strong line.
+        line: index of the line that was significant.
+        first: first line, in multiples of 1 / (TURN bins).
+    """
+    low = max(0, line - REACH)
+    line = low + int(total[low : line + REACH + 1].argmax())
     shift = 0.0
     if 0 < line < len(total) - 1:
         below, here, above = total[line - 1 : line + 2]

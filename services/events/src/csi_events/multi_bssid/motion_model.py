@@ -1,7 +1,7 @@
 """Linear models of motion levels and presence, for native scans and for those of commands.
 
-Fitted by regularised maximum likelihood on simulated rooms (``csi_ingest.synthetic``) whose seeds are below 1000 or
-above 2000; `csiflow bench rooms` measures on seeds 1000-1199.
+Fitted by regularised maximum likelihood on what the pipeline saw of simulated rooms (``csi_ingest.synthetic``), whose
+seeds are below 30 or above 2000; ``csiflow bench rooms`` measures on seeds 1000-1199.
 """
 
 from __future__ import annotations
@@ -15,25 +15,25 @@ NATIVE, COMMAND = 0, 1
 LEVELS: Final = np.array(
     (
         (
-            (-0.248, -0.334, -0.790, -0.472, -0.271, -0.123, -0.601, 0.239, 0.209, -5.430),
-            (0.190, -0.224, 0.060, 0.028, -0.829, -0.113, 0.277, -0.827, 0.772, -0.880),
-            (0.225, -0.107, 0.269, 0.141, 0.343, -0.506, 0.542, 0.809, -1.194, 1.093),
-            (-0.167, 0.665, 0.461, 0.303, 0.756, 0.743, -0.219, -0.222, 0.213, 5.216),
+            (-0.314, -0.348, -0.844, -0.523, -0.256, -0.098, -0.501, 0.030, 0.384, -0.196, -5.114),
+            (0.125, -0.298, -0.027, -0.002, -0.762, -0.060, 0.069, -0.574, 0.515, 1.191, -2.114),
+            (0.181, -0.086, 0.312, 0.228, 0.411, -0.556, 0.487, 0.750, -1.127, 0.094, 1.189),
+            (0.008, 0.731, 0.558, 0.297, 0.607, 0.713, -0.055, -0.207, 0.228, -1.089, 6.039),
         ),
         (
-            (-0.093, -0.058, -0.250, -0.447, -0.432, -0.096, -0.292, -0.246, 0.093, -2.932),
-            (-0.084, -0.049, -0.194, -0.228, -0.581, 0.186, 0.161, 0.164, -0.031, -0.349),
-            (0.170, -0.002, 0.062, -0.147, 0.013, -0.021, 0.063, 0.112, -0.307, 0.093),
-            (0.008, 0.109, 0.383, 0.822, 1.000, -0.068, 0.068, -0.030, 0.245, 3.187),
+            (-0.147, -0.101, -0.285, -0.505, -0.442, -0.035, -0.269, -0.216, 0.239, -0.182, -2.139),
+            (-0.117, -0.193, -0.224, -0.168, -0.471, 0.149, 0.015, -0.089, -0.170, 1.329, -2.128),
+            (0.142, -0.019, 0.087, -0.093, 0.047, -0.039, 0.046, 0.113, -0.347, 0.049, 0.059),
+            (0.122, 0.313, 0.422, 0.766, 0.865, -0.075, 0.208, 0.192, 0.278, -1.196, 4.208),
         ),
     )
 )
-"""(2, 4, 10): weights of the nine logarithmic energies of :func:`csi_events.multi_bssid.motion.features` and a constant
-for None, Minimal, Moderate and High."""
+"""(2, 4, 11): weights of the nine logarithmic energies of :func:`csi_events.multi_bssid.motion.features`, of the
+logarithm of the levels' shift, and a constant, for None, Minimal, Moderate and High."""
 PRESENCE: Final = np.array(
     (
-        (0.578, 0.226, 1.036, 0.755, -0.002, -0.175, 0.531, -0.670, -0.428, 1.971, 4.756),
-        (0.206, 0.064, 0.220, 0.511, 0.196, 0.173, 0.219, -0.395, -0.341, 2.106, 1.586),
+        (0.618, 0.272, 1.015, 0.896, -0.105, -0.089, 0.564, -0.811, -0.434, 2.325, 5.125),
+        (0.246, 0.068, 0.218, 0.547, 0.223, 0.212, 0.180, -0.390, -0.457, 2.454, 1.387),
     )
 )
-"""(2, 11): the same energies, the logarithm of the shift energy, and a constant: logarithm of the odds of presence."""
+"""(2, 11): the same, for the logarithm of the odds of presence."""

@@ -10,24 +10,31 @@ import numpy as np
 
 from csi_events.multi_bssid import breathing, correlation, motion, presence
 from csi_events.multi_bssid.attention import MEMORY_S, Adaptation, AttentionState, embed, remember, weigh
+from csi_events.multi_bssid.drift import DriftState
+from csi_events.multi_bssid.fingerprint.matcher import UNKNOWN, Match, Matcher
 from csi_events.multi_bssid.gate import GateState, predict
+from csi_events.multi_bssid.history import History
 from csi_events.multi_bssid.motion_model import COMMAND, NATIVE
 from csi_events.multi_bssid.motion_model import LEVELS as LEVEL_MODEL
 from csi_events.multi_bssid.motion_model import PRESENCE as PRESENCE_MODEL
+from csi_events.multi_bssid.quality import QualityState
 from csi_events.multi_bssid.result import BreathingEstimate, Result
 from csi_events.multi_bssid.scan import Changed, Identity, Scan
 from csi_events.multi_bssid.slots import SLOTS
 
 if TYPE_CHECKING:
-    from csi_schemas.sensing import EnhancedMotionLevel, QualityVerdict
+    from csi_schemas.sensing import EnhancedMotionLevel
     from numpy.typing import NDArray
 
+    from csi_events.multi_bssid.fingerprint.document import Fingerprints
     from csi_events.multi_bssid.parameters import Parameters
     from csi_events.multi_bssid.slots import SlotState
 
 LEVELS: tuple[EnhancedMotionLevel, ...] = ("None", "Minimal", "Moderate", "High")
 LEVEL_SCORES = np.array([0.0, 1.0, 2.0, 3.0]) / 3.0
 """What each level counts in the motion score."""
+CHANCES_S = 1.5
+"""Time constant over which the chances of the motion levels are averaged, s."""
 CALIBRATION_SCANS = 40
 """Fewest scans of the calibration; a slow host takes longer."""
 GRAPH_READINGS = 10
@@ -58,6 +65,14 @@ class Pipeline:
     levels: presence.PresenceState = field(default_factory=presence.PresenceState)
     attention: AttentionState = field(init=False)
     breath: breathing.BreathingState = field(init=False)
+    quality: QualityState = field(default_factory=QualityState)
+    drift: DriftState = field(default_factory=DriftState)
+    fingerprints: Matcher = field(init=False)
+    history: History = field(init=False)
+    documents: tuple[Fingerprints, ...] = ()
+    """Fingerprints learnt of this node; the caller puts another tuple here when they changed."""
+    match: Match = UNKNOWN
+    """What the room resembled in the newest scan."""
     started_s: float | None = None
     """Time of the first scan."""
     scans: int = 0
@@ -66,6 +81,8 @@ class Pipeline:
     """Time of the newest scan."""
     interval_s: float = 0.0
     """Mean time between scans."""
+    chances: NDArray[np.float64] = field(default_factory=lambda: np.zeros(4))
+    """(4,): smoothed chances of the motion levels."""
     score: float = 0.0
     """Motion score of the newest scan."""
     taught_s: float = -math.inf
@@ -84,6 +101,10 @@ class Pipeline:
     """What the motion level of the newest scan was judged by, see :func:`motion.features`; then the levels' shift."""
     estimate: tuple[float, BreathingEstimate] | None = None
     """Newest breathing estimate and its time."""
+    level: EnhancedMotionLevel = "None"
+    """Motion level of the newest scan."""
+    permitted: bool = False
+    """The newest scan's verdict was Permit."""
     chance: tuple[float, float] | None = None
     """Time and p-value of the newest attempt."""
 
@@ -93,11 +114,16 @@ class Pipeline:
         self.graph = correlation.CorrelationState(own.correlation_frames)
         self.attention = AttentionState(Adaptation(own.lora_rank))
         self.breath = breathing.BreathingState(own.breathing_low_hz, own.breathing_high_hz)
+        self.fingerprints = Matcher(own.expiry_s)
+        self.history = History(own.history_bytes)
 
     @property
     def stages(self) -> tuple[SlotState, ...]:
         """Everything that remembers slots."""
-        return (self.gate, self.graph, self.energies, self.levels, self.attention, self.breath)
+        return (
+            self.gate, self.graph, self.energies, self.levels, self.attention, self.breath,
+            self.quality, self.drift, self.fingerprints, self.history,
+        )  # fmt: skip
 
     @property
     def nbytes(self) -> int:
@@ -129,14 +155,24 @@ class Pipeline:
         self.newest_s = scan.t_s
         self.scans += 1
         learning = scan.t_s - self.started_s < own.calibrate_s or self.scans < CALIBRATION_SCANS
+        judged = self.quality.judge(scan, changed.fresh, own)
         gap, chances, contributing, evidence = self._stages(scan, changed.fresh, silence_s, learning=learning)
-        self.score = float(LEVEL_SCORES @ chances)
-        likeliest = int(chances.argmax())
+        share = 1.0 if learning else 1.0 - math.exp(-elapsed_s / CHANCES_S)
+        self.chances += share * (chances - self.chances)
+        self.score = float(LEVEL_SCORES @ self.chances)
+        likeliest = int(self.chances.argmax())
         moves = likeliest > 0 and self.score >= own.motion_threshold and not learning
         level = LEVELS[likeliest] if moves else "None"
         self._breathe(scan, changed.fresh, level)
         self._settle(evidence, elapsed_s, learning=learning)
-        verdict, reason = self._verdict(scan, learning=learning)
+        profiles = self.drift.observe(scan, changed.fresh, least_db=own.drift_db, step_db=own.quantisation_db)
+        self.history.push(scan.t_s, scan.rssi_dbm)
+        self.match = self.fingerprints.observe(scan, changed.fresh, self.documents if own.fingerprint else ())
+        verdict, reason = judged.verdict, judged.reason
+        if learning and verdict != "Deny":
+            done = scan.t_s - self.started_s
+            verdict, reason = "Defer", f"calibrating: {done:.0f} of {own.calibrate_s:g} s"
+        self.level, self.permitted = level, verdict == "Permit"
         return Result(
             present=self.levels.on,
             motion_level=level,
@@ -144,19 +180,25 @@ class Pipeline:
             confidence=self._confidence(scan, learning=learning),
             breathing=None if self.estimate is None else self.estimate[1],
             breathing_p=None if self.chance is None else self.chance[1],
-            posture=None,
+            posture=self.match.posture,
             signal_quality=signal_quality(scan.count, self.weights, gap),
             verdict=verdict,
             reason=reason,
             bssid_count=scan.count,
             contributing_bssids=contributing if moves else 0,
-            drift=(None,) * SLOTS,
+            drift=profiles,
             mode="multi" if scan.count >= own.min_bssids else "single",
         )
 
     def feedback(self, *, moves: bool) -> None:
         """Take the truth about the newest scan: whether somebody moved in it."""
-        if self.embedding is not None and self.parameters.adaptation:
+        if self.permitted:
+            self.quality.tune(correct=(self.level != "None") == moves)
+        if self.parameters.adaptation:
+            self._adapt(moves=moves)
+
+    def _adapt(self, *, moves: bool) -> None:
+        if self.embedding is not None:
             self.attention.learn(self.embedding, self.activity, self.active, moves=moves, parameters=self.parameters)
 
     def _forget(self, changed: Changed) -> None:
@@ -211,7 +253,7 @@ class Pipeline:
         self.activity = motion.bounded(excess)
         self.features[:-1], self.features[-1] = x, math.log(presence.shift_energy(z) + motion.LOG_FLOOR)
         model = NATIVE if scan.native else COMMAND
-        chances = motion.level_chances(x, LEVEL_MODEL[model])
+        chances = motion.level_chances(self.features, LEVEL_MODEL[model])
         evidence = float(PRESENCE_MODEL[model, :-1] @ self.features + PRESENCE_MODEL[model, -1])
         contributing = int(np.count_nonzero(active & (differs | (excess > motion.CONTRIBUTES))))
         return gap, chances, contributing, evidence
@@ -221,11 +263,14 @@ class Pipeline:
         own = self.parameters
         if not own.breathing or not scan.native:
             return
-        if level in {"Moderate", "High"}:
+        if level == "High":
             self.breath.clear()
             self.estimate = self.chance = None
             return
-        if self.breath.add(scan.rssi_dbm, fresh, scan.t_s):
+        due = self.breath.add(scan.rssi_dbm, fresh, scan.t_s)
+        if level == "Moderate":
+            self.breath.candidates, self.estimate, self.chance = (), None, None
+        elif due:
             found, chance = self.breath.attempt(self.active, own.breathing_p)
             self.chance = None if chance is None else (scan.t_s, chance)
             if found is not None:
@@ -251,18 +296,7 @@ class Pipeline:
         remember(memory, self.activity, self.active, elapsed_s, MEMORY_S, 1.0)
         if t_s - self.taught_s >= FEEDBACK_S:
             self.taught_s = t_s
-            self.feedback(moves=sure_moving)
-
-    def _verdict(self, scan: Scan, *, learning: bool) -> tuple[QualityVerdict, str | None]:
-        own = self.parameters
-        if scan.count == 0:
-            return "Deny", "no access point is heard"
-        if learning:
-            done = scan.t_s - (self.started_s if self.started_s is not None else scan.t_s)
-            return "Defer", f"calibrating: {done:.0f} of {own.calibrate_s:g} s"
-        if scan.count < own.min_bssids:
-            return "Defer", f"single path: {scan.count} of {own.min_bssids} access points"
-        return "Permit", None
+            self._adapt(moves=sure_moving)
 
     def _confidence(self, scan: Scan, *, learning: bool) -> float:
         if learning or scan.count == 0:

@@ -28,17 +28,17 @@ LEAST_SPREAD_DB2 = 0.09
 PRIOR_SPREAD_DB2 = 0.25
 CAP = 16.0
 """Most that one slot may say, variances."""
-LIMIT = 2.0
+LIMIT = 3.0
 """Odds are kept between e^-LIMIT and e^LIMIT, so that old evidence does not outweigh new."""
 TURNS = 0.5
 """Presence begins above this logarithm of the odds and ends below its negative."""
-SURELY_EMPTY = -1.5
+SURELY_EMPTY = -2.0
 """Logarithm of the odds below which the room counts as empty for certain ..."""
 EMPTY_S = 10.0
 """... and is learnt once it did for this long, s: somebody who is missed for a moment does not join the room."""
 MOST = 4.0
 """Most that one scan's evidence counts."""
-PER_SECOND = 2.0
+PER_SECOND = 3.0
 """How many scans' evidence a second is worth: scans that follow each other say nearly the same."""
 SETTLED = 60
 """Readings after which a slot's straying is learnt."""
