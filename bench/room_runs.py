@@ -205,3 +205,17 @@ def drifting(seed: int) -> tuple[SimulatedAccessPoint, ...]:
         replace(access_point, drift=drift)
         for access_point, drift in zip(neighbourhood(10, seed, host=HOST), drifts() + drifts(), strict=True)
     )
+
+
+def troubled(access_points: Sequence[SimulatedAccessPoint], seed: int) -> tuple[SimulatedAccessPoint, ...]:
+    """Two access points lose power for 15 and 50 s, two hotspots are carried about in another flat."""
+    generator = np.random.default_rng([seed, 5])
+    chosen = generator.permutation(len(access_points))[:4].tolist()
+    changed = list(access_points)
+    for number, seconds in zip(chosen[:2], (15.0, 50.0), strict=True):
+        start = float(generator.uniform(30.0, 38.0))
+        changed[number] = replace(changed[number], off_s=((start, start + seconds),))
+    for number in chosen[2:]:
+        path = tuple((float(x), float(y), 1.0) for x, y in generator.uniform((-12, 0), (-7, 4.5), (4, 2)))
+        changed[number] = replace(changed[number], carried=path, place=path[0])
+    return tuple(changed)

@@ -19,7 +19,7 @@ from csi_ingest.synthetic import Scene, Segment, neighbourhood
 from csiflow.output import console, emit_json
 from rich.table import Table
 from room_recordings import recordings
-from room_runs import HOST, QUIET, RATES, Rate, drifting, evening, levels, run, sleeper
+from room_runs import HOST, QUIET, RATES, Rate, drifting, evening, levels, run, sleeper, troubled
 
 WARM_UP_S = 30.0
 """Of an empty room, in which the pipeline learns what quiet is; not counted."""
@@ -78,20 +78,6 @@ def static(rate: Rate, seeds: range, **room: Any) -> Row:
         "deny_pct": share(np.concatenate(denied)),
         "seeds_with_a_breathing_rate_pct": round(100 * rated / len(seeds), 1),
     }
-
-
-def troubled(access_points: Any, seed: int) -> Any:
-    """Two access points lose power for 15 and 50 s, two hotspots are carried about in another flat."""
-    generator = np.random.default_rng([seed, 5])
-    chosen = generator.permutation(len(access_points))[:4].tolist()
-    changed = list(access_points)
-    for number, seconds in zip(chosen[:2], (15.0, 50.0), strict=True):
-        start = float(generator.uniform(30.0, 38.0))
-        changed[number] = replace(changed[number], off_s=((start, start + seconds),))
-    for number in chosen[2:]:
-        path = tuple((float(x), float(y), 1.0) for x, y in generator.uniform((-12, 0), (-7, 4.5), (4, 2)))
-        changed[number] = replace(changed[number], carried=path, place=path[0])
-    return tuple(changed)
 
 
 def breathing(rate: Rate, seeds: range, amplitude_db: float) -> Row:
