@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
+from collections import Counter, deque
 from dataclasses import dataclass
 from math import ceil
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import msgspec
 from csi_events.multi_bssid.fingerprint.learn import Take
@@ -16,12 +16,13 @@ from csi_schemas.codec import MultiBssid, PacketError, decode
 from csi_schemas.frame import MultiBssidFrame
 from csi_schemas.topics import FRAMES
 
-from csiflow.heard import HeardError, LiveFrames
+from csiflow.heard import HeardError
 from csiflow.output import console
 from csiflow.takes import display
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
+    from contextlib import AbstractAsyncContextManager
     from pathlib import Path
 
     from csi_schemas.common import Provenance
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     Shower = Callable[[str, float, float], None]
     Left = Callable[[float], None]
 
+LISTEN_S = 1.5
+"""Listening for hosts goes on for this long after the first, to find the busiest."""
 SILENCE_S = 10.0
 """A node without a scan for this long has ended."""
 _decode = msgspec.json.Decoder(MultiBssidFrame).decode
@@ -90,18 +93,34 @@ def choose(counts: Counter[Host], node: str | None, where: str) -> Host:
     return min(fitting, key=lambda host: (-fitting[host], host))
 
 
-async def record(bootstrap: str, plan: Plan, node: str | None, wait_s: float) -> tuple[Host, list[Take]]:
-    """Record takes from the running stack, saying what to do.
+class Source(Protocol):
+    """Where live scans come from: ``csiflow.heard.LiveFrames``."""
+
+    def running(self) -> AbstractAsyncContextManager[None]:
+        """Read while the context is open."""
+
+    async def values(self, seconds: float) -> list[bytes | None]:
+        """Wait this long at most for records, and return what they hold."""
+
+
+async def record(connect: Callable[[], Source], plan: Plan, node: str | None, wait_s: float) -> tuple[Host, list[Take]]:
+    """Record takes from the running stack, saying what to do; paced by the node's own scans.
+
+    Args:
+        connect: makes the source, within the event loop.
+        plan: what is held, and for how long.
+        node: the node, or ``None`` for the busiest.
+        wait_s: how long to wait for its first scan.
 
     Raises:
         HeardError: the node is not there, or fell silent.
     """
-    live = LiveFrames(bootstrap)
+    live = connect()
     async with live.running():
         console.print("listening for scans of access points ...")
         host = await _listen(live, node, wait_s)
         console.print(f"learning from [bold]{host}[/]: {len(plan.takes)} takes of {plan.duration_s:g} s")
-        takes = []
+        recorder, takes = Recorder(live, host), []
         for number, state in enumerate(plan.takes, 1):
             with display(f"take {number} of {len(plan.takes)}") as show:
 
@@ -111,12 +130,12 @@ async def record(bootstrap: str, plan: Plan, node: str | None, wait_s: float) ->
                 def hold(left: float, state: str = state, show: Shower = show) -> None:
                     show(f"{state.upper()} - keep it up", plan.duration_s, left)
 
-                await _stretch(live, host, plan.countdown_s, count_down)
-                takes.append(Take(state, await _stretch(live, host, plan.duration_s, hold)))
+                await recorder.stretch(plan.countdown_s, count_down)
+                takes.append(Take(state, await recorder.stretch(plan.duration_s, hold)))
         return host, takes
 
 
-async def _listen(live: LiveFrames, node: str | None, wait_s: float) -> Host:
+async def _listen(live: Source, node: str | None, wait_s: float) -> Host:
     loop = asyncio.get_running_loop()
     counts: Counter[Host] = Counter()
     deadline, found = loop.time() + wait_s, False
@@ -124,24 +143,48 @@ async def _listen(live: LiveFrames, node: str | None, wait_s: float) -> Host:
         for frame in _scans(await live.values(min(left, 0.1))):
             counts[Host(frame.node_id, frame.provenance)] += 1
             if not found and node in {None, frame.node_id}:
-                deadline, found = loop.time() + 1.5, True
+                deadline, found = loop.time() + LISTEN_S, True
     return choose(counts, node, f"was heard on {FRAMES.name} within {wait_s:g} s")
 
 
-async def _stretch(live: LiveFrames, host: Host, seconds: float, show: Left) -> list[Scan]:
-    """Return the scans of the next ``seconds`` by the wall clock of this process."""
-    loop = asyncio.get_running_loop()
-    begin = last = loop.time()
-    kept: list[Scan] = []
-    while (left := begin + seconds - loop.time()) > 0:
-        show(left)
-        for frame in _scans(await live.values(min(left, 0.1))):
-            if Host(frame.node_id, frame.provenance) == host:
-                kept.append(from_frame(frame))
-                last = loop.time()
-        if loop.time() - last > SILENCE_S:
-            raise HeardError(f"{host} fell silent: no scan for {SILENCE_S:g} s; does its agent still run?")
-    return kept
+class Recorder:
+    """Takes one host's scans, stretch after stretch; a stretch ends when the scans' own times say so."""
+
+    def __init__(self, live: Source, host: Host) -> None:
+        self._live = live
+        self._host = host
+        self._waiting: deque[Scan] = deque()
+        self._now_s: float | None = None
+
+    async def stretch(self, seconds: float, show: Left) -> list[Scan]:
+        """Return the scans of the next ``seconds``.
+
+        Raises:
+            HeardError: the host fell silent.
+        """
+        kept: list[Scan] = []
+        while True:
+            if not self._waiting:
+                await self._wait()
+            scan = self._waiting[0]
+            if self._now_s is None:
+                self._now_s = scan.t_s
+            left = self._now_s + seconds - scan.t_s
+            show(min(max(left, 0.0), seconds))
+            if left <= 0:
+                self._now_s += seconds
+                return kept
+            kept.append(self._waiting.popleft())
+
+    async def _wait(self) -> None:
+        loop = asyncio.get_running_loop()
+        begin = loop.time()
+        while not self._waiting:
+            for frame in _scans(await self._live.values(0.1)):
+                if Host(frame.node_id, frame.provenance) == self._host:
+                    self._waiting.append(from_frame(frame))
+            if not self._waiting and loop.time() - begin > SILENCE_S:
+                raise HeardError(f"{self._host} fell silent: no scan for {SILENCE_S:g} s; does its agent still run?")
 
 
 def cut(path: Path, cuts: Sequence[Cut], duration_s: float, node: str | None) -> tuple[Host, list[Take]]:

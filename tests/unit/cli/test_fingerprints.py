@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from csi_events.multi_bssid.fingerprint.document import STATES, read
+from csi_events.multi_bssid.fingerprint.learn import Take
+from csi_events.multi_bssid.fingerprint.learn import learn as make
+from csi_events.multi_bssid.fingerprint.model import cross_validate
 from csi_schemas.codec import MultiBssid, encode
+from csiflow.fingerprinting import Host, Plan, record
+from csiflow.heard import HeardError
 from csiflow.main import app
 from typer.testing import CliRunner, Result
 from unit.events.multi_bssid.fingerprints import NODE, Room
@@ -66,6 +75,66 @@ def test_a_room_is_learnt_listed_and_checked(recording: Path, tmp_path: Path) ->
     assert checked["problems"] == []
     counts = checked["fingerprints"][0]["left_out"]
     assert all(counts[state][state] >= 0.8 * sum(counts[state].values()) for state in STATES)
+
+
+class Stack:
+    """What a running stack gives: a room that follows the plan, and records of other kinds in between."""
+
+    def __init__(self, room: Room, plan: Plan) -> None:
+        self._room = room
+        begin_s = room.t_s + 0.1
+        self.spans: list[tuple[float, str]] = []
+        for state in plan.takes:
+            begin_s += plan.countdown_s + plan.duration_s
+            self.spans.append((begin_s, state))
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Need no broker."""
+        yield
+
+    async def values(self, seconds: float) -> list[bytes | None]:  # noqa: ARG002 - nobody waits for a simulation
+        """Scan three times; the state is the one the plan has reached."""
+        await asyncio.sleep(0)
+        now = [next((state for end_s, state in self.spans if self._room.t_s < end_s), "empty") for _ in range(3)]
+        return [None, b"{}", *(msgspec.json.encode(self._room.frame(state)) for state in now)]
+
+
+def test_a_room_is_learnt_live(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Takes are those of the plan, each as long as it says by the scans' own times, and make a good fingerprint."""
+    monkeypatch.setattr("csiflow.fingerprinting.LISTEN_S", 0.0)
+    plan = Plan(STATES, 2, 5.0, 15.0)
+
+    async def run_plan() -> tuple[Host, list[Take]]:
+        return await record(lambda: Stack(Room(), plan), plan, None, 5.0)
+
+    host, takes = asyncio.run(run_plan())
+    assert host == Host(NODE, "synthetic")
+    assert [take.state for take in takes] == [*STATES, *STATES]
+    assert all(take.scans[-1].t_s - take.scans[0].t_s == pytest.approx(15.0, abs=0.25) for take in takes)
+    counts = cross_validate(make(takes, identity="x", node_id=NODE, learnt_at="", provenance="synthetic"))
+    assert all(counts[state][state] >= 0.8 * sum(counts[state].values()) for state in STATES)
+
+
+def test_a_node_that_is_not_there_or_falls_silent_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who is heard instead is said; a node that stops during a take ends the command."""
+    plan = Plan(STATES, 1, 1.0, 2.0)
+
+    class Silent(Stack):
+        async def values(self, seconds: float) -> list[bytes | None]:
+            self.calls = getattr(self, "calls", 0) + 1
+            return await super().values(seconds) if self.calls < 10 else []
+
+    monkeypatch.setattr("csiflow.fingerprinting.LISTEN_S", 0.0)
+    monkeypatch.setattr("csiflow.fingerprinting.SILENCE_S", 0.0)
+
+    async def run_plan(node: str | None) -> None:
+        await record(lambda: Silent(Room(), plan), plan, node, 0.05)
+
+    with pytest.raises(HeardError, match=f"no scan of node 7 .*heard: node {NODE}"):
+        asyncio.run(run_plan("7"))
+    with pytest.raises(HeardError, match="fell silent"):
+        asyncio.run(run_plan(None))
 
 
 def test_what_is_there_is_not_replaced_unasked(recording: Path, tmp_path: Path) -> None:

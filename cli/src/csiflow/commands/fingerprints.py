@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,7 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from csiflow.commands.options import Json
-from csiflow.heard import HeardError
+from csiflow.heard import HeardError, LiveFrames
 from csiflow.output import console, emit_json, fail
 from csiflow.parameters import parse_duration
 from csiflow.runfile import bootstrap_servers
@@ -80,8 +81,8 @@ def learn(
         if recording is not None:
             host, takes = fingerprinting.cut(recording, _cuts(take or []), plan.duration_s, node)
         else:
-            bootstrap = bootstrap_servers(app_settings)
-            heard = run_until_signal(fingerprinting.record(bootstrap, plan, node, parse_duration(wait)))
+            connect = partial(LiveFrames, bootstrap_servers(app_settings))
+            heard = run_until_signal(fingerprinting.record(connect, plan, node, parse_duration(wait)))
             if heard is None:
                 console.print("nothing was written")
                 raise typer.Exit(130)
