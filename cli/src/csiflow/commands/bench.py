@@ -20,6 +20,7 @@ BENCHES = {
     "onset": "onset.py",
     "regimes": "regimes.py",
     "rooms": "rooms.py",
+    "fingerprints": "fingerprints.py",
     "fanout": "fanout.py",
     "streaming": "streaming_forward.py",
 }

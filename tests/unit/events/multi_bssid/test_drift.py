@@ -197,4 +197,4 @@ def test_a_slot_is_forgotten_alone_and_others_keep_their_profile() -> None:
     assert run(84.0, LEAST_BLOCKS * 1.25 + 4.0)[3] == "Stable"
     state.clear()
     assert set(run(200.0, 4.0)) == {None}
-    assert state.nbytes <= 36 * 1024
+    assert state.nbytes <= 19 * 1024

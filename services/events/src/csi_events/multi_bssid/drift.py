@@ -77,7 +77,7 @@ class DriftState:
 
     @property
     def nbytes(self) -> int:
-        """Memory of the arrays, bytes: 35 KiB."""
+        """Memory of the arrays, bytes: 18 KiB."""
         return array_bytes(self.means, self.variances, self.blocks, self.open_block, self.judged, self.profile)
 
     def observe(

@@ -103,10 +103,15 @@ class Matcher:
         models = sum(known.model.nbytes for known in self._known if known.model is not None)
         return self.levels.nbytes + models + sum(known.columns.nbytes for known in self._known)
 
+    @property
+    def found(self) -> int:
+        """Access points of the documents that are compared with now."""
+        return sum(len(known.columns) // 2 for known in self._known if known.model is not None)
+
     def observe(self, scan: Scan, fresh: NDArray[np.bool_], documents: tuple[Fingerprints, ...]) -> Match:
         """Take one scan.
 
-        1 us without documents; a match, four times a second, 25 us with four states of 60 windows; some milliseconds
+        1 us without documents; a match, four times a second, 40 us with four states of 60 windows; 20 ms a document
         when the access points are found otherwise than before, which is tried every ``ALIGN_S`` and after ``forget``.
 
         Args:
