@@ -157,7 +157,7 @@ def frame(
     )
 
 
-def signature(identity: str, label: str, threshold: float) -> bytes:
+def signature(identity: str, label: str, threshold: float, provenance: Provenance = "live") -> bytes:
     """A signature file."""
     return msgspec.json.encode(
         Signature(
@@ -169,5 +169,6 @@ def signature(identity: str, label: str, threshold: float) -> bytes:
             dtw=DtwParameters(),
             vectors=[[0.0, 1.0], [1.0, 0.0]],
             promotion_threshold=threshold,
+            provenance=provenance,
         )
     )

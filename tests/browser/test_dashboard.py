@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import pytest
-from browser.messages import SECOND, record, sensing, snapshot
+from browser.messages import SECOND, record, sensing, signature, snapshot
 from browser.page import Dashboard, opened
 from csi_schemas.common import Provenance
 from csi_schemas.events import MotionStarted, NodeBack, NodeStale, PresenceStarted
@@ -45,6 +46,18 @@ async def test_numbers_are_the_messages(browser: Browser, gateway: str, topics: 
         assert await rows.nth(0).locator(".mark").evaluate("mark => mark.style.left") == "75%"
         assert (await dashboard.state("shown"))["lyapunov_exponent"] == sent.lyapunov_exponent
         await dashboard.page.locator("#gauge .main-svg").first.wait_for()
+        dashboard.assert_clean()
+
+
+async def test_a_signature_added_later_gets_its_name(
+    browser: Browser, gateway: str, topics: str, tmp_path: Path
+) -> None:
+    """The library may grow while the page is open; one that was simulated is not passed off as a recorded one."""
+    async with opened(browser, gateway) as dashboard:
+        await dashboard.wait_connected()
+        (tmp_path / "signatures" / "fall.sig.json").write_bytes(signature("fall", "Falling", 0.5, "synthetic"))
+        await produce(topics, INTROSPECTION.name, [record(snapshot(similar=[Similarity("fall", 0.5, False)]))])
+        await dashboard.wait_text("#matches .name", "Falling (synthetic)")
         dashboard.assert_clean()
 
 

@@ -178,7 +178,7 @@ def test_invented_nodes_do_not_fill_the_memory() -> None:
 
 
 def test_bad_records_cost_only_themselves() -> None:
-    """Junk, other kinds, scans that are none, misfitting I/Q, impossible times: skipped; the frames around make windows."""
+    """Junk, other kinds, no scans, misfitting I/Q, impossible times: skipped; the frames around make windows."""
     before = REGISTRY.get_sample_value("csiflow_stream_skipped_total", {"app": "events"}) or 0.0
     good = recording(16)
     bad: list[bytes | None] = [

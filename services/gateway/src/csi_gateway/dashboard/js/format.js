@@ -51,6 +51,12 @@ export const REGIME_MEANING = {
 /** How a provenance is told to the reader. */
 export const PROVENANCE_WORDS = { live: "Live", replay: "Replay", synthetic: "Synthetic" };
 
+/** A signature's label by its id, with a word where it was not taken from a live stream: a simulated walk is no walk. */
+export function signatureName(signatures, id) {
+  const { label = id, provenance = "live" } = signatures.get(id) ?? {};
+  return provenance === "live" ? label : `${label} (${PROVENANCE_WORDS[provenance].toLowerCase()})`;
+}
+
 /** An event in words: title and, where there is one, detail. */
 export function eventWords(event) {
   switch (event.event) {

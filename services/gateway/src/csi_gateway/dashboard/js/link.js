@@ -17,8 +17,8 @@ const AMPLITUDE_HZ = 20;
 
 export class Link {
   /**
-   * `on` has state(link), nodes(body, tookMs), events(body), signatures(body), message(name, value) and
-   * dropped(name, control).
+   * `on` has state(link), nodes(body, tookMs), events(body), signatures(body), wantsSignatures(), message(name, value)
+   * and dropped(name, control).
    */
   constructor(on, backoff = new Backoff()) {
     this.on = on;
@@ -93,6 +93,8 @@ export class Link {
       const { body, tookMs } = await get("api/v1/nodes");
       if (generation !== this.generation) return;
       this.on.nodes(body, tookMs);
+      const signatures = this.on.wantsSignatures() ? await signatureLibrary() : null;
+      if (generation === this.generation && signatures !== null) this.on.signatures(signatures);
     } catch (error) {
       if (generation === this.generation) this.fail(error);
       return;

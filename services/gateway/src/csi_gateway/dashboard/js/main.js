@@ -37,6 +37,7 @@ const link = new Link({
   },
   events: (body) => model.takeHistory(body.events),
   signatures: (body) => stream.introspection.matches.takeSignatures(body),
+  wantsSignatures: () => stream.introspection.matches.wantsSignatures(),
   message: (name, message) => model.take(name, message),
   dropped: (name, control) => linkView.showDropped(name, control),
 });

@@ -2,7 +2,7 @@
 
 import { makeBadge, showProvenance } from "./badge.js";
 import { make, say, sayOrHide } from "./dom.js";
-import { REGIME_MEANING, timeOfDay } from "./format.js";
+import { REGIME_MEANING, signatureName, timeOfDay } from "./format.js";
 import { freshness } from "./freshness.js";
 
 export class ZoneCard {
@@ -95,7 +95,7 @@ function motionWords({ moving, onset_ns: ns, onset_node: node }, stale) {
 
 function matchWords({ best_match: match, best_match_node: node }, signatures) {
   if (!match) return "";
-  const name = signatures.get(match.signature_id)?.label ?? match.signature_id;
+  const name = signatureName(signatures, match.signature_id);
   const verdict = match.above_threshold ? "Recognised" : "Nearest";
   return `${verdict}: ${name}, ${match.score.toFixed(3)}${node ? ` at node ${node}` : ""}`;
 }
