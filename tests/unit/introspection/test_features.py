@@ -13,6 +13,7 @@ from csi_introspection.features import (
     KINDS,
     ROW_RATE_HZ,
     ROW_RATE_SLACK,
+    SPIKE,
     Layout,
     Shape,
     amplitude_of_iq,
@@ -213,3 +214,12 @@ def test_every_kind_a_file_may_name_is_in_the_registry() -> None:
     assert kinds == "FeatureKind"
     assert set(KINDS) == set(FeatureKind.__args__)  # type: ignore[attr-defined]
     assert set(KIND_NUMBER) == set(KINDS)
+
+
+@pytest.mark.parametrize("times", [SPIKE * 0.99, SPIKE * 1.01, 50.0])
+def test_a_word_that_is_no_subcarrier_is_left_out(times: float) -> None:
+    """A first sub-carrier far above all others is not live; a strong one is."""
+    amplitude = np.ones((1, 64), np.float32)
+    amplitude[0, 0] = times
+    live = layout_of(amplitude, 1).live.tolist()
+    assert live == list(range(0 if times < SPIKE else 1, 64))

@@ -2,81 +2,125 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 import pytest
 from csi_introspection import shapes
-from csi_introspection.arrays import Float32, Int64
+from csi_introspection.arrays import Float32
 from csi_introspection.features import amplitudes
 from csi_introspection.promotion import CONFIRMED, EMERGING
 from csi_introspection.reference import RATE_HZ, ROWS, channel, door, record, references, sample, walk
+from csi_introspection.shapes import Example, LabelledExample
 from csi_introspection.stream import FrameStream
+from csi_introspection.templates import KIND_NUMBER
 from csi_schemas.signature import FeatureKind, Signature
 from hypothesis import given
 from hypothesis import strategies as st
 from unit.introspection.rooms import feed, states
 
 QUIET = 150
+INTERVAL_NS = round(1e9 / RATE_HZ)
+LEAD = 16
+"""Frames before the motion that an example holds."""
 
 
-@dataclass(frozen=True)
-class Motion:
-    """A take of the simulator's."""
-
-    amplitude: Float32
-    t_ns: Int64
-    first: int
-    quiet: tuple[int, int] | None
-
-
-@dataclass(frozen=True)
-class Labelled:
-    """Such a take, and what it is of."""
-
-    label: str
-    take: Motion
-
-
-def take(label: str, seed: int, start_s: float = 0.0, *, quiet: tuple[int, int] | None = (0, QUIET)) -> Labelled:
-    """Five seconds of quiet and a walk or a door, joined ``start_s`` late."""
+def frames_of(label: str, seed: int, start_s: float = 0.0) -> Float32:
+    """Five seconds of quiet and a walk or a door, joined ``start_s`` late, (T, 1, 64)."""
     motion, reflectivity = (walk, 0.5) if label == "walk" else (door, 0.6)
     iq = record(motion(ROWS, start_s), reflectivity, seed, quiet_frames=QUIET)
-    amplitude = np.stack([amplitudes(row) for row in iq])[:, None, :]
-    t_ns = np.rint(np.arange(len(iq)) * 1e9 / RATE_HZ).astype(np.int64)
-    return Labelled(label, Motion(amplitude, t_ns, QUIET, quiet))
+    return np.stack([amplitudes(row) for row in iq])[:, None, :]
 
 
-TRAIN = (take("walk", 1), take("door", 2))
+@cache
+def take(label: str, seed: int, start_s: float = 0.0, *, timed: bool = True) -> LabelledExample:
+    """Return such a take, of a session with more quiet, as the matcher gets it; one not timed says no onset."""
+    frames = frames_of(label, seed, start_s)
+    quiet = shapes.Run(frames[:QUIET], INTERVAL_NS)
+    session = [shapes.Run(frames_of("walk", each)[:QUIET], INTERVAL_NS) for each in (61, 62)]
+    (rows,) = shapes.encode([shapes.Recorded(quiet, shapes.Run(frames, INTERVAL_NS))], session)
+    if not timed:
+        return LabelledExample(label, Example(rows, 0, timed=False))
+    return LabelledExample(label, Example(rows.part(QUIET - LEAD, len(frames)), LEAD, timed=True))
+
+
+def labels_of(train: Sequence[LabelledExample], test: Example) -> dict[str, str]:
+    """Label with the most evidence, by kind."""
+    (found,) = shapes.recognise(train, test)
+    return {kind: max(evidence, key=lambda name: evidence[name]) for kind, evidence in found.items()}
+
+
+TRAIN = (("walk", 1), ("door", 2))
 
 
 @pytest.mark.parametrize("label", ["walk", "door"])
-@pytest.mark.parametrize(("seed", "start_s"), [(11, 0.0), (12, 0.0), (13, 0.2)])
+@pytest.mark.parametrize(("seed", "start_s"), [(11, 0.0), (12, 0.0), (13, 0.1)])
 def test_walk_and_door_are_told_apart_across_takes(label: str, seed: int, start_s: float) -> None:
-    """With other noise, or joined a little late, a take is more like the one of its label; shares are of the most."""
-    found = shapes.recognise(TRAIN, take(label, seed, start_s).take)
-    assert set(found) == {"walk", "door"}
-    assert max(found, key=lambda name: found[name]) == label
-    assert all(0.0 <= share <= 2.0 for share in found.values())
+    """With other noise, or joined a little late, every kind of feature finds a take most like the one of its label."""
+    train = [take(name, number) for name, number in TRAIN]
+    assert labels_of(train, take(label, seed, start_s).example) == dict.fromkeys(KIND_NUMBER, label)
 
 
-def test_a_take_without_a_labelled_quiet_uses_its_first_two_seconds() -> None:
-    """What is quiet is not told: the same is recognised."""
-    (quiet,) = {len(shapes.quiet_of(take("walk", 14, quiet=None).take))}
-    assert quiet == 60
-    found = shapes.recognise(TRAIN, take("walk", 14, quiet=None).take)
-    assert found["walk"] > found["door"]
+@pytest.mark.parametrize("label", ["walk", "door"])
+def test_motions_somewhere_within_are_found(label: str) -> None:
+    """Where nobody says when the motion begins, neither in what is learnt nor in what is tested, it is recognised."""
+    train = [take(name, number, timed=False) for name, number in TRAIN]
+    assert labels_of(train, take(label, 21, timed=False).example) == dict.fromkeys(KIND_NUMBER, label)
+
+
+def test_early_evidence_is_that_of_what_was_seen() -> None:
+    """After some frames the evidence is what a motion that ends there would have, and never more than that of all."""
+    train = [take(name, number) for name, number in TRAIN]
+    whole = take("walk", 31).example
+    ended = Example(whole.encoded.part(0, LEAD + 20), LEAD, timed=True)
+    (only,) = shapes.recognise(train, ended)
+    everything, early, beyond = shapes.recognise(train, whole, (20, 10_000))
+    assert early == only
+    assert beyond == everything
+    for kind, evidence in early.items():
+        assert all(value <= everything[kind][label] for label, value in evidence.items())
+    assert early["lag"]["walk"] < everything["lag"]["walk"]
+
+
+def test_the_liveliest_rows_hold_the_motion() -> None:
+    """Of a clip of which nobody says where the motion is, the rows begin within a second of it."""
+    rows = take("walk", 41, timed=False).example.encoded
+    assert abs(shapes.liveliest(rows, 48) - QUIET) < RATE_HZ
+    assert shapes.liveliest(rows, len(rows.displaced) + 1) == 0
 
 
 def test_what_has_no_such_feature_is_an_error() -> None:
-    """The message names the feature; a motion of one row makes no signature."""
-    few = take("walk", 15)
-    narrow = Motion(few.take.amplitude[:, :, 1:9], few.take.t_ns, few.take.first, few.take.quiet)
-    with pytest.raises(ValueError, match="give no vec128"):
-        shapes.signature_of(Labelled("walk", narrow), "vec128", "x")
-    short = Motion(few.take.amplitude[: QUIET + 1], few.take.t_ns[: QUIET + 1], QUIET, few.take.quiet)
+    """The message names the feature; a motion of one row makes no signature, and no frames have no rows."""
+    frames = frames_of("walk", 15)
+    quiet = shapes.Run(frames[:QUIET, :, 1:9], INTERVAL_NS)
+    (narrow,) = shapes.encode([shapes.Recorded(quiet, shapes.Run(frames[:, :, 1:9], INTERVAL_NS))], [])
+    with pytest.raises(ValueError, match="x: these frames give no vec128"):
+        shapes.signature_of(LabelledExample("walk", Example(narrow, 0, timed=True)), "vec128", "x")
+    rows = take("walk", 15).example.encoded
     with pytest.raises(ValueError, match="x: 1 rows"):
-        shapes.signature_of(Labelled("walk", short), "lag", "x")
+        shapes.signature_of(LabelledExample("walk", Example(rows.part(0, LEAD + 1), LEAD, timed=True)), "lag", "x")
+    with pytest.raises(ValueError, match="without frames"):
+        shapes.encode([shapes.Recorded(quiet, shapes.Run(frames[:0, :, 1:9], INTERVAL_NS))], [])
+    with pytest.raises(ValueError, match="too short"):
+        shapes.encode([shapes.Recorded(None, shapes.Run(frames, INTERVAL_NS))], [])
+
+
+def test_recordings_of_a_session_know_nothing_of_each_other() -> None:
+    """Encoded together or alone after the session's quiet, a recording has the same rows to the bit."""
+    session = [shapes.Run(frames_of("walk", seed)[:QUIET], INTERVAL_NS) for seed in (51, 52)]
+    recordings = [
+        shapes.Recorded(
+            shapes.Run(frames_of(label, seed)[:QUIET], INTERVAL_NS), shapes.Run(frames_of(label, seed), INTERVAL_NS)
+        )
+        for label, seed in (("door", 53), ("walk", 54), ("door", 55))
+    ]
+    together = shapes.encode(recordings, session)
+    for recording, rows in zip(recordings, together, strict=True):
+        (alone,) = shapes.encode([recording], session)
+        np.testing.assert_array_equal(rows.displaced, alone.displaced)
+        np.testing.assert_array_equal(rows.unit, alone.unit)
+    assert not np.array_equal(together[0].displaced, together[2].displaced)
 
 
 @given(st.integers(1, 400), st.integers(1, 1200))
@@ -92,7 +136,7 @@ def test_to_and_fro_has_no_jump(count: int, wanted: int) -> None:
 
 def of_changes(kind: FeatureKind) -> Signature:
     """Return the simulator's walk as a signature of a feature of change."""
-    return shapes.signature_of(TRAIN[0], kind, f"{kind}_walk")
+    return shapes.signature_of(take("walk", 1), kind, f"{kind}_walk")
 
 
 @pytest.mark.parametrize("kind", ["lag", "vec128"])

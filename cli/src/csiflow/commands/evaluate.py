@@ -55,6 +55,13 @@ def evaluate(
             "the same in its id is not used on it."
         ),
     ] = "",
+    session: Annotated[
+        str,
+        typer.Option(
+            help="With --shapes: regular expression; recordings of which it catches the same are of one session. By "
+            "default the manifest's device and room tell."
+        ),
+    ] = "",
     labels: Annotated[str, typer.Option(help="With --shapes: only these labels, joined by commas.")] = "",
     pieces: Annotated[
         str, typer.Option(help="With --shapes: cut recordings of one label into pieces of this length.")
@@ -91,7 +98,7 @@ def evaluate(
             "--skip": skip,
             "--calibrate-from": calibrate_from,
         },
-        own={"--labels": labels, "--pieces": pieces, "--seen": seen},
+        own={"--session": session, "--labels": labels, "--pieces": pieces, "--seen": seen},
     )
     if plots is not None and find_spec("matplotlib") is None:
         fail("--plots needs matplotlib: run ./csiflow eval in a checkout, or install csiflow[eval]", 2)
@@ -101,7 +108,10 @@ def evaluate(
         if shapes:
             from csiflow.commands.evaluate_shapes import evaluate_shapes, shape_options  # noqa: PLC0415
 
-            options = shape_options(labelling, labels=labels, take=takes, group=groups, pieces=pieces, seen=seen)
+            sessions = pattern(session, "--session")
+            options = shape_options(
+                labelling, labels=labels, take=takes, group=groups, session=sessions, pieces=pieces, seen=seen
+            )
             raise typer.Exit(evaluate_shapes(recordings, options, processes, as_json_line=as_json))
         from csiflow.evaluation.outcome import Settings, read_library  # noqa: PLC0415
 

@@ -11,8 +11,7 @@ from rich.markup import escape
 
 from csiflow.commands.evaluate import label_names, print_tables, progress_bar
 from csiflow.evaluation.files import expand
-from csiflow.evaluation.folds import FoldOutcome
-from csiflow.evaluation.shapes import ShapeOptions, as_json, plan, read_takes, recogniser, run, tables
+from csiflow.evaluation.shapes import ShapeOptions, Shapes, as_json, plan, read_jobs, run, tables, take_in
 from csiflow.output import console, emit_json
 from csiflow.parameters import parse_duration
 
@@ -26,6 +25,7 @@ def shape_options(
     labels: str,
     take: re.Pattern[str] | None,
     group: re.Pattern[str] | None,
+    session: re.Pattern[str] | None,
     pieces: str,
     seen: str,
 ) -> ShapeOptions:
@@ -42,6 +42,7 @@ def shape_options(
         labels=label_names(labels),
         take=take,
         group=group,
+        session=session,
         pieces_s=parse_duration(pieces) if pieces else None,
         seen=tuple(sorted({int(text) for text in counts})),
     )
@@ -49,23 +50,24 @@ def shape_options(
 
 def evaluate_shapes(given: list[str], options: ShapeOptions, jobs: int, *, as_json_line: bool) -> int:
     """Run every fold with a progress bar and print the matrices; return the exit code."""
-    recognise = recogniser()
-    shapes = read_takes(expand(given), options)
-    steps = plan(shapes)
-    outcomes: dict[tuple[str, str], FoldOutcome] = {}
+    shapes = Shapes()
+    work = read_jobs(expand(given), options, shapes.errors)
     with progress_bar() as bar:
-        task = bar.add_task("loading kernels", total=len(steps))
+        task = bar.add_task("loading kernels", total=sum(len(job.recordings) for job in work))
         warm_up()  # once, here: processes side by side would each compile what is not cached
-        bar.update(task, description="folds")
-        for group, scheme, outcome in run(steps, recognise, options, jobs):
-            outcomes.setdefault((group, scheme), FoldOutcome()).add(outcome)
+        bar.update(task, description="recordings")
+        for _ in take_in(shapes, work, jobs):
             bar.advance(task)
-    print_tables(tables(outcomes))
+        steps = plan(shapes)
+        task = bar.add_task("folds", total=len(steps))
+        for _ in run(shapes, steps, options.seen, jobs):
+            bar.advance(task)
+    print_tables(tables(shapes))
     for message in shapes.errors.values():
         console.print(f"[bold red]error:[/] {escape(message)}", soft_wrap=True)
     if not steps and not shapes.errors:
         shapes.errors["takes"] = "no recording has a label that means motion"
         console.print(f"[bold red]error:[/] {shapes.errors['takes']}")
     if as_json_line:
-        emit_json(as_json(shapes, outcomes))
+        emit_json(as_json(shapes))
     return 1 if shapes.errors else 0

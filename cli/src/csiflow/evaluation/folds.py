@@ -1,20 +1,24 @@
-"""Signatures of some takes tested on others: who learns, who is tested, and what came out."""
+"""Signatures of some takes tested on others: who learns and who is tested."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from csi_introspection.shapes import Example, LabelledExample
+from csi_schemas.signature import FeatureKind
 
 from csiflow.evaluation.errors import EvaluationError
-from csiflow.evaluation.statistics import rounded, share, wilson
-from csiflow.evaluation.takes import LabelledTake, Take
+from csiflow.evaluation.takes import LabelledTake, sources_of
 
-Recogniser: TypeAlias = Callable[[Sequence[LabelledTake], Take], Mapping[str, float]]
-"""Learns from labelled takes and returns the evidence for each label in another; without one, it does not apply."""
+Evidence: TypeAlias = Mapping[FeatureKind, Mapping[str, float]]
+"""Evidence for each label, by kind of feature."""
+Recogniser: TypeAlias = Callable[[Sequence[LabelledExample], Example, Sequence[int]], list[Evidence]]
+"""Learns from labelled motions; returns the evidence in another, of all of it and of its first so many frames."""
 
-NONE = "none"
-"""The answer of a matcher without evidence for any label."""
+ONE_TAKE, LEAVE_ONE_OUT = "one_take", "leave_one_out"
+"""Names of the schemes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,53 +29,30 @@ class Fold:
     test: tuple[LabelledTake, ...]
 
 
-@dataclass(slots=True)
-class Confusion:
-    """Answers by truth."""
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """One take that was tested, and the evidence found in it."""
 
-    counts: dict[tuple[str, str], int] = field(default_factory=dict)
-    """(true label, answer): takes."""
+    recording: str
+    number: int
+    label: str
+    whole: Evidence
+    seen: Mapping[int, Evidence]
+    """After so many frames of the action, of takes that say where it begins."""
 
-    def count(self, truth: str, answer: str) -> None:
-        """Count one take."""
-        self.counts[truth, answer] = self.counts.get((truth, answer), 0) + 1
 
-    def add(self, other: Confusion) -> None:
-        """Pool with another."""
-        for key, count in other.counts.items():
-            self.counts[key] = self.counts.get(key, 0) + count
+@dataclass(frozen=True, slots=True)
+class FoldEvidence:
+    """All that a fold found, before kinds of features are chosen."""
 
-    @property
-    def labels(self) -> list[str]:
-        """True labels by name."""
-        return sorted({truth for truth, _ in self.counts})
+    learnt: tuple[str, ...]
+    """Sources learnt from."""
+    tested: tuple[str, ...]
+    takes: tuple[Answered, ...]
 
-    @property
-    def answers(self) -> list[str]:
-        """True labels, then answers that are none."""
-        return [*self.labels, *sorted({answer for _, answer in self.counts} - set(self.labels))]
-
-    def figures(self) -> dict[str, Any]:
-        """Return top-1 with its Wilson 95 % interval, the same for each label, and the matrix."""
-        total = sum(self.counts.values())
-        right = sum(count for (truth, answer), count in self.counts.items() if truth == answer)
-        rows = {truth: [self.counts.get((truth, answer), 0) for answer in self.answers] for truth in self.labels}
-        return {
-            "right": right,
-            "total": total,
-            "top1": rounded(share(right, total)),
-            "top1_interval": wilson(right, total),
-            "by_label": {
-                truth: {
-                    "right": self.counts.get((truth, truth), 0),
-                    "total": sum(row),
-                    "interval": wilson(self.counts.get((truth, truth), 0), sum(row)),
-                }
-                for truth, row in rows.items()
-            },
-            "answers": self.answers,
-            "confusion": rows,
-        }
+    def without(self, source: str) -> bool:
+        """Whether nothing of ``source`` is in it."""
+        return source not in self.learnt and source not in self.tested
 
 
 def one_take_folds(takes: Sequence[LabelledTake]) -> list[Fold]:
@@ -114,7 +95,7 @@ def leave_one_out_folds(takes: Sequence[LabelledTake]) -> list[Fold]:
 
 def _by_source(takes: Sequence[LabelledTake]) -> dict[str, list[LabelledTake]]:
     sources: dict[str, list[LabelledTake]] = {}
-    for take in sorted(takes, key=lambda each: (each.source, each.recording, each.take.first)):
+    for take in sorted(takes, key=lambda each: (each.source, each.recording, each.number)):
         sources.setdefault(take.source, []).append(take)
     if len(sources) < 2:
         found = ", ".join(sources) or "none"
@@ -124,47 +105,18 @@ def _by_source(takes: Sequence[LabelledTake]) -> dict[str, list[LabelledTake]]:
     return sources
 
 
-def answer(evidence: Mapping[str, float]) -> str:
-    """Return the label with the most evidence."""
-    return max(sorted(evidence), key=lambda label: evidence[label]) if evidence else NONE
-
-
-@dataclass(slots=True)
-class FoldOutcome:
-    """What came out of one or more folds."""
-
-    whole: Confusion = field(default_factory=Confusion)
-    seen: dict[int, Confusion] = field(default_factory=dict)
-    """After so many frames of the action, of takes that say where it begins."""
-
-    def add(self, other: FoldOutcome) -> None:
-        """Pool with another fold's."""
-        self.whole.add(other.whole)
-        for frames, confusion in other.seen.items():
-            self.seen.setdefault(frames, Confusion()).add(confusion)
-
-    def figures(self) -> dict[str, Any]:
-        """Return the whole takes' figures, and top-1 by frames seen."""
-        by_frames = {frames: confusion.figures() for frames, confusion in sorted(self.seen.items())}
-        kept = ("right", "total", "top1", "top1_interval")
-        return {
-            **self.whole.figures(),
-            "seen": {str(frames): {name: found[name] for name in kept} for frames, found in by_frames.items()},
-        }
-
-
-def run_fold(fold: Fold, recognise: Recogniser, seen: Sequence[int] = ()) -> FoldOutcome:
+def run_fold(fold: Fold, recognise: Recogniser, seen: Sequence[int] = ()) -> FoldEvidence:
     """Test every take of a fold."""
-    outcome = FoldOutcome()
-    for tested in fold.test:
-        outcome.whole.count(tested.label, answer(recognise(fold.train, tested.take)))
-        for frames in seen if tested.take.timed else ():
-            evidence = recognise(fold.train, tested.take.seen(frames))
-            outcome.seen.setdefault(frames, Confusion()).count(tested.label, answer(evidence))
-    return outcome
+    train = [take.labelled for take in fold.train]
+    tested = []
+    for take in fold.test:
+        frames = list(seen) if take.example.timed else []
+        whole, *early = recognise(train, take.example, frames)
+        tested.append(Answered(take.recording, take.number, take.label, whole, dict(zip(frames, early, strict=True))))
+    return FoldEvidence(tuple(sources_of(fold.train)), tuple(sources_of(fold.test)), tuple(tested))
 
 
 def schemes(takes: Sequence[LabelledTake]) -> Iterator[tuple[str, list[Fold]]]:
     """Yield the ways to part takes into folds, by name."""
-    yield "one_take", one_take_folds(takes)
-    yield "leave_one_out", leave_one_out_folds(takes)
+    yield ONE_TAKE, one_take_folds(takes)
+    yield LEAVE_ONE_OUT, leave_one_out_folds(takes)

@@ -6,24 +6,26 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from csi_introspection.shapes import recognise
 from rich.markup import escape
 from rich.table import Table
 
+from csiflow.evaluation.confusion import Confusion, answer, candidates, choose_kinds, combined, confusion_of
 from csiflow.evaluation.errors import EvaluationError
 from csiflow.evaluation.files import group_name
-from csiflow.evaluation.folds import Fold, FoldOutcome, Recogniser, run_fold, schemes
+from csiflow.evaluation.folds import ONE_TAKE, Fold, FoldEvidence, Recogniser, run_fold, schemes
 from csiflow.evaluation.labels import Labelling
 from csiflow.evaluation.pool import LOST, parallel
-from csiflow.evaluation.recording import load
+from csiflow.evaluation.recording import LabelledRecording, load
+from csiflow.evaluation.sessions import Job, encode_job, own_quiet, parted, quiet_stretches, recording_of
+from csiflow.evaluation.sessions import session_of as session_key
 from csiflow.evaluation.statistics import rounded
-from csiflow.evaluation.takes import LabelledTake, chosen, pieces_of, source_of, takes_of
+from csiflow.evaluation.takes import Cuts, LabelledTake, chosen, pieces_of, source_of, sources_of, takes_of
 
-MATCHER = "csi_introspection.shapes"
-"""Module whose ``recognise`` is the recogniser of the product."""
+SCHEME_WORDS = {"one_take": "signatures of one take", "leave_one_out": "signatures of all other takes"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,8 @@ class ShapeOptions:
     """Only takes of these; all when empty."""
     take: re.Pattern[str] | None = None
     group: re.Pattern[str] | None = None
+    session: re.Pattern[str] | None = None
+    """Recordings of which it catches the same are of one session."""
     pieces_s: float | None = None
     """Cut recordings that have one label into pieces of this length."""
     seen: tuple[int, ...] = ()
@@ -42,44 +46,70 @@ class ShapeOptions:
 
 @dataclass(slots=True)
 class Shapes:
-    """The takes of each group, and what could not be read."""
+    """The takes of each group, what could not be read, and the folds' evidence."""
 
     groups: dict[str, list[LabelledTake]] = field(default_factory=dict)
+    assumed: dict[str, int] = field(default_factory=dict)
+    """Recordings of each group whose quiet nobody labelled."""
     errors: dict[str, str] = field(default_factory=dict)
+    evidence: dict[tuple[str, str], list[FoldEvidence]] = field(default_factory=dict)
+    """By group and scheme."""
 
 
-def recogniser() -> Recogniser:
-    """Return the product's matcher.
+def read_jobs(files: Sequence[Path], options: ShapeOptions, errors: dict[str, str]) -> list[Job]:
+    """Cut every recording into takes, and find the quiet of its session.
 
-    Raises:
-        EvaluationError: this version has none.
+    A recording that cannot be used becomes an entry of ``errors``.
     """
-    try:
-        found: Recogniser = import_module(MATCHER).recognise
-    except ModuleNotFoundError as error:
-        if error.name != MATCHER:
-            raise
-        raise EvaluationError(f"this version has no matcher of shapes: {MATCHER} is missing; update csiflow") from error
-    return found
-
-
-def read_takes(files: Sequence[Path], options: ShapeOptions) -> Shapes:
-    """Cut every recording into takes; one that cannot be used is an error of its own."""
-    found = Shapes()
+    sessions: dict[tuple[object, ...], list[tuple[Path, LabelledRecording]]] = {}
     for path in files:
         try:
             labelled = load(path, str(path), options.labelling)
         except EvaluationError as error:
-            found.errors[str(path)] = str(error)
+            errors[str(path)] = str(error)
             continue
-        if options.pieces_s is not None and labelled.scope == "recording":
-            takes = pieces_of(labelled, options.pieces_s)
-        else:
-            takes = takes_of(labelled, source_of(path, options.take))
-        kept = chosen(takes, options.labels)
-        if kept:
-            found.groups.setdefault(group_name(path, options.group), []).extend(kept)
-    return found
+        sessions.setdefault(session_key(labelled, options.session), []).append((path, labelled))
+    jobs = []
+    for members in sessions.values():
+        quiet = tuple(run for _, labelled in members for run in quiet_stretches(labelled))
+        found = []
+        for path, labelled in members:
+            cuts = _cuts(path, labelled, options)
+            if cuts.cuts:
+                found.append(recording_of(labelled, group_name(path, options.group), cuts, known=bool(quiet)))
+        if found:
+            jobs.append(Job(tuple(found), quiet))
+    return jobs
+
+
+def _cuts(path: Path, labelled: LabelledRecording, options: ShapeOptions) -> Cuts:
+    if options.pieces_s is not None and labelled.scope == "recording":
+        return chosen(pieces_of(labelled, options.pieces_s), options.labels)
+    own = own_quiet(labelled)
+    return chosen(takes_of(labelled, source_of(path, options.take), own[0] if own else 0), options.labels)
+
+
+def take_in(shapes: Shapes, jobs: Sequence[Job], processes: int) -> Iterator[None]:
+    """Turn the recordings into rows; yields for each that is done. Takes are then in the order of the jobs."""
+    encoded: dict[str, list[LabelledTake]] = {}
+    for job, result in parallel(_encode, parted(jobs, processes), processes):
+        if isinstance(result, dict):
+            encoded |= result
+        for recording in job.recordings:
+            name = recording.cuts.recording
+            if not isinstance(result, dict):
+                shapes.errors[name] = f"{name}: {LOST if result is None else result}"
+            yield
+    for recording in (each for job in jobs for each in job.recordings):
+        shapes.groups.setdefault(recording.group, []).extend(encoded.get(recording.cuts.recording, []))
+        shapes.assumed[recording.group] = shapes.assumed.get(recording.group, 0) + recording.assumed
+
+
+def _encode(job: Job) -> dict[str, list[LabelledTake]] | str:
+    try:
+        return encode_job(job)
+    except ValueError as error:
+        return str(error)
 
 
 def plan(shapes: Shapes) -> list[tuple[str, str, Fold]]:
@@ -94,51 +124,96 @@ def plan(shapes: Shapes) -> list[tuple[str, str, Fold]]:
 
 
 def run(
-    steps: Sequence[tuple[str, str, Fold]], recognise: Recogniser, options: ShapeOptions, jobs: int
-) -> Iterator[tuple[str, str, FoldOutcome]]:
-    """Yield (group, scheme, outcome) of every fold as they come.
+    shapes: Shapes,
+    steps: Sequence[tuple[str, str, Fold]],
+    seen: tuple[int, ...],
+    processes: int,
+    recogniser: Recogniser = recognise,
+) -> Iterator[None]:
+    """Test every fold; yields as each is done. Evidence is then in the order of the steps.
 
     Raises:
         EvaluationError: a process died.
     """
-    for (group, scheme, _), outcome in parallel(partial(_run_step, recognise, options.seen), steps, jobs):
-        if outcome is None:
+    found: dict[int, FoldEvidence] = {}
+    numbered = list(enumerate(steps))
+    for (number, (group, _, _)), evidence in parallel(partial(_run_step, recogniser, seen), numbered, processes):
+        if evidence is None:
             raise EvaluationError(f"{group}: {LOST}")
-        yield group, scheme, outcome
+        found[number] = evidence
+        yield
+    for number, (group, scheme, _) in numbered:
+        shapes.evidence.setdefault((group, scheme), []).append(found[number])
 
 
-def _run_step(recognise: Recogniser, seen: tuple[int, ...], step: tuple[str, str, Fold]) -> FoldOutcome:
-    return run_fold(step[2], recognise, seen)
+def _run_step(recogniser: Recogniser, seen: tuple[int, ...], step: tuple[int, tuple[str, str, Fold]]) -> FoldEvidence:
+    return run_fold(step[1][2], recogniser, seen)
 
 
-def as_json(shapes: Shapes, outcomes: dict[tuple[str, str], FoldOutcome]) -> dict[str, Any]:
+def figures_of(folds: Sequence[FoldEvidence], single: Sequence[FoldEvidence]) -> dict[str, Any]:
+    """Return a scheme's figures: with the kinds chosen for each fold, fold by fold, and with each choice of kinds.
+
+    Args:
+        folds: The scheme's.
+        single: Those that learn from one take each, by which kinds are chosen.
+    """
+    whole = Confusion()
+    seen: dict[int, Confusion] = {}
+    rows = []
+    for fold in folds:
+        kinds = choose_kinds(fold, single)
+        own = Confusion()
+        answers = []
+        for tested in fold.takes:
+            said = answer(combined(tested.whole, kinds))
+            answers.append({"recording": tested.recording, "truth": tested.label, "answer": said})
+            for confusion in (whole, own):
+                confusion.count(tested.label, said)
+            for frames, evidence in tested.seen.items():
+                seen.setdefault(frames, Confusion()).count(tested.label, answer(combined(evidence, kinds)))
+        about = {"tested": list(fold.tested), "learnt": list(fold.learnt), "kinds": list(kinds)}
+        rows.append({**about, **own.brief(), "answers": answers})
+    return {
+        **whole.figures(),
+        "seen": {str(frames): confusion.brief() for frames, confusion in sorted(seen.items())},
+        "kinds": {"+".join(kinds): confusion_of(folds, kinds).brief() for kinds in candidates(folds)},
+        "folds": rows,
+    }
+
+
+def as_json(shapes: Shapes) -> dict[str, Any]:
     """Return one object: for each group its takes and each scheme's figures."""
     found: dict[str, Any] = {}
-    for (group, scheme), outcome in sorted(outcomes.items()):
+    for (group, scheme), folds in sorted(shapes.evidence.items()):
         takes = shapes.groups[group]
-        about = found.setdefault(group, {"takes": len(takes), "sources": sorted({take.source for take in takes})})
-        about[scheme] = outcome.figures()
+        about = found.setdefault(
+            group, {"takes": len(takes), "sources": sources_of(takes), "quiet_assumed": shapes.assumed[group]}
+        )
+        about[scheme] = figures_of(folds, shapes.evidence[group, ONE_TAKE])
     return {"shapes": found, "errors": shapes.errors}
 
 
-def tables(outcomes: dict[tuple[str, str], FoldOutcome]) -> list[Table]:
+def tables(shapes: Shapes) -> list[Table]:
     """Return a confusion matrix for each group and scheme."""
     built = []
-    for (group, scheme), outcome in sorted(outcomes.items()):
-        figures = outcome.figures()
-        low, high = figures["top1_interval"]
-        words = {"one_take": "signatures of one take", "leave_one_out": "signatures of all other takes"}[scheme]
-        title = (
-            f"{escape(group)}, {words}: top-1 {figures['right']}/{figures['total']} = {100 * figures['top1']:.1f} % "
-            f"[{100 * low:.0f}, {100 * high:.0f}]"
-        )
-        if figures["seen"]:
-            after = ", ".join(f"{frames}: {rounded(found['top1'], 2)}" for frames, found in figures["seen"].items())
-            title += f"; after so many frames {after}"
-        table = Table(title=title, title_justify="left", title_style="bold")
-        for name in ("truth", *figures["answers"]):
-            table.add_column(escape(name), justify="left" if name == "truth" else "right")
-        for truth, row in figures["confusion"].items():
-            table.add_row(escape(truth), *(str(count) for count in row))
-        built.append(table)
+    for group, about in as_json(shapes)["shapes"].items():
+        for scheme in (name for name in SCHEME_WORDS if name in about):
+            figures = about[scheme]
+            low, high = figures["top1_interval"]
+            title = (
+                f"{escape(group)}, {SCHEME_WORDS[scheme]}: top-1 {figures['right']}/{figures['total']} = "
+                f"{100 * figures['top1']:.1f} % [{100 * low:.0f}, {100 * high:.0f}]; "
+                + ", ".join(f"{kinds} {found['right']}" for kinds, found in figures["kinds"].items())
+            )
+            if figures["seen"]:
+                after = ", ".join(f"{frames}: {rounded(found['top1'], 2)}" for frames, found in figures["seen"].items())
+                title += f"; after so many frames {after}"
+            if about["quiet_assumed"]:
+                title += f"; of {about['quiet_assumed']} recordings the first seconds were taken for quiet"
+            table = Table(title=title, title_justify="left", title_style="bold")
+            for name in ("truth", *figures["answers"]):
+                table.add_column(escape(name), justify="left" if name == "truth" else "right")
+            for truth, row in figures["confusion"].items():
+                table.add_row(escape(truth), *(str(count) for count in row))
+            built.append(table)
     return built

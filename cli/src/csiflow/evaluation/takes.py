@@ -1,17 +1,17 @@
-"""Labelled actions cut out of recordings, by the take or the person they are from."""
+"""Labelled actions in recordings, by the take or the person they are from."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
+from csi_introspection.shapes import Example, LabelledExample, Run, interval_ns
 
-from csiflow.evaluation.labels import NEITHER, QUIET, plain_label
+from csiflow.evaluation.labels import NEITHER, plain_label
 from csiflow.evaluation.recognition import labelled_actions
 from csiflow.evaluation.recording import LabelledRecording
 
@@ -19,38 +19,50 @@ TAKE = re.compile(r"(?:^|[_/])((?:e|p|s|take|person|subject)-?\d+)(?=[_.]|$)")
 """What in a recording's path names its take or person, without --take."""
 PIECES_A_TAKE = 5
 """Pieces of a recording that is cut evenly are from one take by so many."""
+LEAD_FRAMES = 64
+"""Frames before an action that go along with it: more than the rows before its first that matching looks at."""
 
 
 @dataclass(frozen=True, slots=True)
-class Take:
-    """One action as a matcher gets it."""
+class Cut:
+    """Where in a run of frames an action is."""
 
-    amplitude: NDArray[np.float32]
-    """(T, antennas, sub-carriers), the recording up to the end of the action."""
-    t_ns: NDArray[np.int64]
-    """(T,)."""
+    label: str
+    source: str
+    """The take or person; nothing of one source is ever both learnt from and tested."""
+    run: int
     first: int
-    """Where the action begins, or the recording, when nobody knows where in it the action is."""
+    """Where the action begins, or where to begin looking for it, when nobody knows."""
+    stop: int
     timed: bool
-    """``first`` is where the action begins."""
-    quiet: tuple[int, int] | None
-    """First quiet stretch of the recording, (first, stop), if one is labelled."""
+    """It begins at ``first``."""
 
-    def seen(self, frames: int) -> Take:
-        """The same action when only so many of its frames have come."""
-        stop = min(self.first + frames, len(self.t_ns))
-        return replace(self, amplitude=self.amplitude[:stop], t_ns=self.t_ns[:stop])
+
+@dataclass(frozen=True, slots=True)
+class Cuts:
+    """The runs of frames of a recording, and the actions in them."""
+
+    recording: str
+    runs: tuple[Run, ...]
+    """One; of a recording that is cut evenly, its pieces."""
+    cuts: tuple[Cut, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class LabelledTake:
-    """An action, its label and what it is from."""
+    """An action as the matcher gets it, its label and what it is from."""
 
     label: str
-    take: Take
+    example: Example
     source: str
-    """The take or person; nothing of one source is ever both learnt from and tested."""
     recording: str
+    number: int
+    """Of this action in its recording."""
+
+    @property
+    def labelled(self) -> LabelledExample:
+        """What a matcher learns from."""
+        return LabelledExample(self.label, self.example)
 
 
 def caught(name: str, pattern: re.Pattern[str]) -> str | None:
@@ -64,16 +76,30 @@ def source_of(path: Path, pattern: re.Pattern[str] | None) -> str:
     return caught(path.as_posix(), pattern or TAKE) or path.stem
 
 
-def takes_of(labelled: LabelledRecording, source: str) -> list[LabelledTake]:
-    """Return every stretch of a label that means motion; the whole recording, where a label stands for it."""
-    quiet = _first_quiet_run(labelled)
-    return [
-        LabelledTake(plain_label(name), _take(labelled, first, stop, quiet), source, labelled.name)
+def run_of(labelled: LabelledRecording, first: int, stop: int) -> Run:
+    """Return frames of a recording as the per-frame path takes them."""
+    amplitude = np.asarray(labelled.recording.amplitude[first:stop], np.float32)
+    return Run(amplitude, interval_ns(labelled.recording.t_ns))
+
+
+def takes_of(labelled: LabelledRecording, source: str, begin: int = 0) -> Cuts:
+    """Return every stretch of a label that means motion; the whole recording, where a label stands for it.
+
+    Args:
+        labelled: the recording.
+        source: the take or person it is from.
+        begin: the run begins with this frame: that of the quiet before the first action.
+    """
+    timed = labelled.scope == "frame"
+    cuts = [
+        Cut(plain_label(name), source, 0, first - begin, stop - begin, timed=timed and first > begin)
         for name, first, stop in labelled_actions(labelled)
+        if first >= begin
     ]
+    return Cuts(labelled.name, (run_of(labelled, begin, len(labelled.truth)),), tuple(cuts))
 
 
-def pieces_of(labelled: LabelledRecording, seconds: float) -> list[LabelledTake]:
+def pieces_of(labelled: LabelledRecording, seconds: float) -> Cuts:
     """Cut a recording of repeated actions, whose borders nobody marked, into pieces of equal length.
 
     A piece holds nothing of the others; labels of rest are cut as well, as one more class. Sources are the pieces'
@@ -81,33 +107,25 @@ def pieces_of(labelled: LabelledRecording, seconds: float) -> list[LabelledTake]
     """
     t = labelled.seconds
     borders = np.searchsorted(t, np.arange(0, t[-1] + seconds / 2, seconds))
-    found = []
+    runs: list[Run] = []
+    cuts: list[Cut] = []
     for number, (first, stop) in enumerate(pairwise(borders.tolist())):
         truth = labelled.truth[first:stop]
         if not len(truth) or (labelled.label[first:stop] != labelled.label[first]).any() or (truth == NEITHER).any():
             continue
-        take = Take(
-            labelled.recording.amplitude[first:stop], labelled.recording.t_ns[first:stop], 0, timed=False, quiet=None
-        )
         name = plain_label(labelled.label_names[labelled.label[first]])
-        found.append(LabelledTake(name, take, f"pieces {number // PIECES_A_TAKE}", labelled.name))
-    return found
+        source = f"pieces {number // PIECES_A_TAKE:02d}"
+        cuts.append(Cut(name, source, len(runs), 0, stop - first, timed=True))
+        runs.append(run_of(labelled, first, stop))
+    return Cuts(labelled.name, tuple(runs), tuple(cuts))
 
 
-def _take(labelled: LabelledRecording, first: int, stop: int, quiet: tuple[int, int] | None) -> Take:
-    known = quiet if quiet is not None and quiet[1] <= first else None
-    amplitude, t_ns = labelled.recording.amplitude[:stop], labelled.recording.t_ns[:stop]
-    return Take(amplitude, t_ns, first, timed=labelled.scope == "frame" and first > 0, quiet=known)
+def chosen(cuts: Cuts, labels: frozenset[str]) -> Cuts:
+    """Return the actions of these labels; all of them when none is named."""
+    kept = tuple(cut for cut in cuts.cuts if not labels or cut.label in labels)
+    return Cuts(cuts.recording, cuts.runs, kept)
 
 
-def _first_quiet_run(labelled: LabelledRecording) -> tuple[int, int] | None:
-    quiet = np.flatnonzero(labelled.truth == QUIET)
-    if not len(quiet):
-        return None
-    others = np.flatnonzero(labelled.truth[quiet[0] :] != QUIET)
-    return int(quiet[0]), int(quiet[0] + others[0]) if len(others) else len(labelled.truth)
-
-
-def chosen(takes: Sequence[LabelledTake], labels: frozenset[str]) -> list[LabelledTake]:
-    """Return the takes of these labels; all of them when none is named."""
-    return [take for take in takes if not labels or take.label in labels]
+def sources_of(takes: Sequence[LabelledTake]) -> list[str]:
+    """Return what takes are from, each once, by name."""
+    return sorted({take.source for take in takes})

@@ -35,6 +35,10 @@ FEWEST_LIVE = 4
 LIVE_SHARE = 0.05
 """A sub-carrier is live when its mean amplitude exceeds this share of the antenna's median over non-zero ones."""
 
+SPIKE = 5.0
+"""A sub-carrier whose mean amplitude exceeds this many times that median is none: the channel varies less over its
+sub-carriers, and an ESP32 may put words of its own in the place of the first ones."""
+
 Int32 = NDArray[np.int32]
 
 
@@ -95,7 +99,8 @@ def learn_layout(mean_amplitude: Float64, n_antennas: int) -> Layout | None:
     for antenna, row in enumerate(per_antenna):
         heard = row[row > 0]
         if heard.size:
-            live = np.flatnonzero(row > LIVE_SHARE * np.median(heard))
+            usual = np.median(heard)
+            live = np.flatnonzero((row > LIVE_SHARE * usual) & (row < SPIKE * usual))
             if live.size >= FEWEST_LIVE:
                 live_sets.append(live + antenna * row.size)
     if not live_sets:

@@ -1,66 +1,86 @@
-"""Which of several labelled motions another one is: the service's matcher, begun at the motion's onset."""
+"""Which of several labelled motions another one is: the service's features and matcher over whole takes.
+
+Frames become rows by the per-frame path itself, once for every kind; rows then meet signatures in its matcher, begun at
+the motion's onset where that is known. What is learnt and what is tested may share a session: the quiet of one room, as
+a stream in service would have seen before.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Protocol
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from csi_schemas.signature import DtwParameters, FeatureKind, Signature
 from numpy.typing import NDArray
 
 from csi_introspection import dtw
+from csi_introspection._compile import kernel
 from csi_introspection.arrays import Float32, Float64, Int64
 from csi_introspection.features import KINDS
-from csi_introspection.matcher import open_afresh
+from csi_introspection.matcher import Matcher, advance_matcher, new_matcher, open_afresh, rescale
 from csi_introspection.stream import FrameStream
+from csi_introspection.templates import KIND_NUMBER, Columns, template
 
 MOST_ROWS = 64
 """Rows of a signature."""
-BANDS: dict[FeatureKind, int] = {"amplitude_l2_per_subcarrier": 8, "lag": 24, "vec128": 24}
+BANDS: dict[FeatureKind, int] = {"amplitude_l2_per_subcarrier": 8, "lag": 16, "vec128": 16}
 """Band by kind. Leaving out one take, or one person, at a time, changes of speed want the wider one."""
 SETTLED_FRAMES = 512
-"""Frames that a stream is given of each stretch of quiet."""
-FIRST_S = 2.0
-"""Seconds at the start of a recording that count as quiet when no label says which are."""
+"""Frames that a stream is given of each stretch of quiet, at least."""
+SILENCE_NS = 3_000_000_000
+"""Time between runs of frames that do not follow each other: a gap to the service."""
 
 
-class Take(Protocol):
-    """One recorded motion."""
+class Run(NamedTuple):
+    """Frames that follow each other."""
 
-    @property
-    def amplitude(self) -> NDArray[np.generic]:
-        """(T, antennas, sub-carriers), ends with the motion."""
-        ...
-
-    @property
-    def t_ns(self) -> Int64:
-        """(T) receive times."""
-        ...
-
-    @property
-    def first(self) -> int:
-        """Frame at which the motion begins."""
-        ...
-
-    @property
-    def quiet(self) -> tuple[int, int] | None:
-        """First and last (excluded) frame of the recording's first quiet stretch; ``None`` where it has none."""
-        ...
+    amplitude: Float32
+    """(T, antennas, sub-carriers)."""
+    interval_ns: int
 
 
-class LabelledTake(Protocol):
-    """One recorded motion whose label is known."""
+class Encoded(NamedTuple):
+    """Rows of every kind of a run of frames, as the service has them when it matches."""
+
+    displaced: Float32
+    """(T, columns) rows minus the quiet mean, in feature units: what signatures hold."""
+    unit: Float32
+    """(T, columns) 1 / quiet deviation."""
+    columns: Columns
+    row_rate_hz: float
+    frame_rate_hz: float
 
     @property
-    def label(self) -> str:
-        """What it is."""
-        ...
+    def stride(self) -> int:
+        """Frames a row."""
+        return max(1, round(self.frame_rate_hz / self.row_rate_hz))
 
-    @property
-    def take(self) -> Take:
-        """The recording of it."""
-        ...
+    def part(self, first: int, stop: int) -> Encoded:
+        """Rows of frames ``first`` to ``stop``, which is not included."""
+        return self._replace(displaced=self.displaced[first:stop], unit=self.unit[first:stop])
+
+
+class Example(NamedTuple):
+    """One motion: its rows, some of what came before, and where it begins."""
+
+    encoded: Encoded
+    first: int
+    """Frame at which it begins, or from which it is looked for."""
+    timed: bool
+    """It begins there and ends with the rows; otherwise it is somewhere within."""
+
+
+class LabelledExample(NamedTuple):
+    """A motion whose label is known."""
+
+    label: str
+    example: Example
+
+
+def interval_ns(t_ns: Int64) -> int:
+    """Usual time between two frames."""
+    return max(1, int(np.median(np.diff(t_ns))))
 
 
 def there_and_back(count: int, wanted: int) -> Int64:
@@ -69,63 +89,180 @@ def there_and_back(count: int, wanted: int) -> Int64:
     return np.tile(cycle, -(-wanted // cycle.size))[:wanted][::-1].astype(np.int64)
 
 
-def quiet_of(take: Take) -> Float32:
-    """Return the frames of a take's quiet, (T, antennas x sub-carriers): as labelled, else its first two seconds."""
-    amplitude = np.asarray(take.amplitude, np.float32)
-    first, stop = take.quiet or (0, max(2, round(FIRST_S * 1e9 / interval_ns(take.t_ns))))
-    return amplitude[first:stop].reshape(len(amplitude[first:stop]), -1)
+def lengthened(quiet: Float32, wanted: int = SETTLED_FRAMES) -> Float32:
+    """Return a stretch of quiet, (T, ...), played there and back until it has ``wanted`` frames; a longer one as it is.
 
-
-def settle(take: Take, signatures: Sequence[Signature], session: Sequence[Take] = ()) -> tuple[FrameStream, int]:
-    """Return a stream that has seen the quiet of a take, after those of its session, and the time of its next frame.
-
-    Quiet frames are played there and back, so that a stretch of any length gives as much as is needed without a jump.
+    It ends with its first frame, so that the stretch itself may follow without a jump.
     """
-    shape = np.asarray(take.amplitude).shape
-    interval = interval_ns(take.t_ns)
-    stream = FrameStream(shape[1], shape[2], signatures, every_kind=not signatures)
-    time = 0
-    for other in [*(t for t in session if np.asarray(t.amplitude).shape[1:] == shape[1:]), take]:
-        quiet = quiet_of(other)
-        for number in there_and_back(len(quiet), SETTLED_FRAMES):
-            stream.advance_amplitude(quiet[number], time)
-            time += interval
-    return stream, time
+    return quiet if len(quiet) >= wanted else quiet[there_and_back(len(quiet), wanted)]
 
 
-def interval_ns(t_ns: Int64) -> int:
-    """Usual time between two frames."""
-    return max(1, int(np.median(np.diff(t_ns))))
+def arrays_of(state: object) -> list[NDArray[np.generic]]:
+    """Return every array that an object reaches by attributes and tuples, each once, in a fixed order."""
+    found: dict[int, NDArray[np.generic]] = {}
+    seen: set[int] = set()
+    waiting = [state]
+    while waiting:
+        each = waiting.pop()
+        if id(each) in seen:
+            continue
+        seen.add(id(each))
+        if isinstance(each, np.ndarray):
+            if each.flags.writeable:
+                found[id(each)] = each
+        elif isinstance(each, tuple):
+            waiting.extend(each)
+        elif type(each).__module__.startswith("csi_introspection.") and hasattr(each, "__dict__"):
+            waiting.extend(vars(each).values())
+    return list(found.values())
 
 
-def rows_of(take: Take, kind: FeatureKind, session: Sequence[Take] = ()) -> tuple[Float64, float]:
-    """Return a take's motion as signatures hold it, (rows, width) and at most ``MOST_ROWS``, and rows a second.
+class Session:
+    """The per-frame path over runs of frames with silence between them.
+
+    Args:
+        signatures: The library; without any, the features of every kind are computed.
+        quiet: Stretches of quiet of the session, each lengthened to ``SETTLED_FRAMES``.
+    """
+
+    def __init__(self, signatures: Sequence[Signature], quiet: Iterable[Run] = ()) -> None:
+        self._signatures = list(signatures)
+        self._stream: FrameStream | None = None
+        self._time_ns = 0
+        self._marked: list[NDArray[np.generic]] = []
+        for run in quiet:
+            self.pause()
+            self.show(run)
+
+    def mark(self) -> None:
+        """Remember everything that the stream knows now."""
+        assert self._stream is not None  # noqa: S101 - nothing was played that could be returned to
+        self._marked = [array.copy() for array in arrays_of(self._stream)]
+
+    def rewind(self) -> None:
+        """Let the stream know no more than when it was marked, though time has gone on."""
+        assert self._stream is not None  # noqa: S101 - as above
+        for array, marked in zip(arrays_of(self._stream), self._marked, strict=True):
+            array[...] = marked
+
+    def pause(self) -> None:
+        """Let what comes next follow a silence."""
+        self._time_ns += SILENCE_NS
+
+    def show(self, quiet: Run) -> None:
+        """Give the stream a stretch of quiet, lengthened to ``SETTLED_FRAMES``."""
+        for _ in self.play(quiet._replace(amplitude=lengthened(quiet.amplitude))):
+            pass
+
+    def play(self, run: Run) -> Iterator[FrameStream]:
+        """Give the stream a run of frames and yield it after each."""
+        if len(run.amplitude) == 0:
+            return
+        frames = np.ascontiguousarray(run.amplitude, np.float32)
+        if self._stream is None:
+            antennas, carriers = frames.shape[1:]
+            self._stream = FrameStream(antennas, carriers, self._signatures, every_kind=not self._signatures)
+        for frame in frames.reshape(len(frames), -1):
+            self._stream.advance_amplitude(frame, self._time_ns)
+            self._time_ns += run.interval_ns
+            yield self._stream
+
+
+class Recorded(NamedTuple):
+    """Frames to be turned into rows, and the quiet of their own that they follow without a silence."""
+
+    quiet: Run | None
+    run: Run
+
+
+def encode(recordings: Sequence[Recorded], quiet: Sequence[Run]) -> list[Encoded]:
+    """Return the rows of every recording of a session; none knows anything of another's frames.
+
+    Args:
+        recordings: What is encoded.
+        quiet: The session's quiet, played before each recording.
 
     Raises:
-        ValueError: the stream has no such feature.
+        ValueError: the frames have no features, or the quiet is too short to be known.
     """
-    stream, time = settle(take, [], session)
-    interval = interval_ns(take.t_ns)
-    rows = []
-    for frame in np.asarray(take.amplitude, np.float32).reshape(len(take.amplitude), -1):
-        stream.advance_amplitude(frame, time)
-        time += interval
-        row = None if stream.stream is None else stream.stream.displacement(kind)
-        if row is None:
-            raise ValueError(f"these frames give no {kind}")
-        rows.append(row)
-    assert stream.stream is not None  # noqa: S101 - there would be no row
-    stride = round(stream.stream.shape.frame_rate_hz / stream.stream.shape.row_rate_hz)
-    return np.array(rows[take.first + stride - 1 :: stride][:MOST_ROWS]), stream.stream.shape.row_rate_hz
+    session = Session([], quiet)
+    if quiet:
+        session.mark()
+    found = []
+    for number, (own, run) in enumerate(recordings):
+        if number and quiet:
+            session.rewind()
+        elif number:
+            session = Session([])
+        session.pause()
+        if own is not None:
+            session.show(own)
+        found.append(rows_of_run(session, run))
+    return found
 
 
-def signature_of(labelled: LabelledTake, kind: FeatureKind, identity: str, session: Sequence[Take] = ()) -> Signature:
-    """Make the signature of a take.
+def rows_of_run(session: Session, run: Run) -> Encoded:
+    """Return the rows of frames that follow what the session has seen.
 
     Raises:
-        ValueError: the stream has no such feature, or the motion fewer than two rows.
+        ValueError: as ``encode``.
     """
-    rows, rate_hz = rows_of(labelled.take, kind, session)
+    displaced, unit = [], []
+    columns, rates = None, (0.0, 0.0)
+    for stream in session.play(run):
+        inner = stream.stream
+        if inner is None or inner.quiet[0]["calibrated"] == 0:
+            raise ValueError("the quiet before these frames is too short, or they have no live sub-carriers")
+        columns, rates = inner.shape.columns, (inner.shape.row_rate_hz, inner.shape.frame_rate_hz)
+        displaced.append((inner.row - inner.mean).astype(np.float32))
+        unit.append(inner.unit.copy())
+    if columns is None:
+        raise ValueError("a run without frames has no rows")
+    return Encoded(np.array(displaced), np.array(unit), columns, *rates)
+
+
+def columns_of_kind(columns: Columns, kind: FeatureKind) -> slice:
+    """Where the numbers of a kind are in a stream's rows."""
+    ends = columns.ends()
+    number = KIND_NUMBER[kind]
+    return slice(int(ends[number]), int(ends[number + 1]))
+
+
+def kinds_of(columns: Columns) -> list[FeatureKind]:
+    """Kinds that a stream has."""
+    return [kind for kind, number in KIND_NUMBER.items() if columns[number] > 0]
+
+
+def liveliest(encoded: Encoded, rows: int) -> int:
+    """First frame of the run of so many rows in which most changes, in quiet deviations of ``lag``; 0 of fewer rows."""
+    part = columns_of_kind(encoded.columns, "lag")
+    energy = ((encoded.displaced[:, part] * encoded.unit[:, part]) ** 2).sum(axis=1, dtype=np.float64)
+    sums = np.concatenate([[0.0], np.cumsum(energy)])
+    span = rows * encoded.stride
+    return int(np.argmax(sums[span:] - sums[:-span])) if len(energy) > span else 0
+
+
+def rows_of(example: Example, kind: FeatureKind) -> Float64:
+    """Return a motion as signatures hold it, (rows, width) and at most ``MOST_ROWS``.
+
+    Where nobody knows when it begins it is where most changes.
+    """
+    encoded = example.encoded
+    first = example.first if example.timed else liveliest(encoded, MOST_ROWS)
+    rows = encoded.displaced[first + encoded.stride - 1 :: encoded.stride][:MOST_ROWS]
+    return rows[:, columns_of_kind(encoded.columns, kind)].astype(np.float64)
+
+
+def signature_of(labelled: LabelledExample, kind: FeatureKind, identity: str, threshold: float = 0.78) -> Signature:
+    """Make the signature of a motion.
+
+    Raises:
+        ValueError: the motion has fewer than two rows, or the stream no such feature.
+    """
+    encoded = labelled.example.encoded
+    if kind not in kinds_of(encoded.columns):
+        raise ValueError(f"{identity}: these frames give no {kind}")
+    rows = rows_of(labelled.example, kind)
     if len(rows) < dtw.FEWEST_ROWS:
         raise ValueError(f"{identity}: {len(rows)} rows; a signature has at least {dtw.FEWEST_ROWS}")
     return Signature(
@@ -136,48 +273,61 @@ def signature_of(labelled: LabelledTake, kind: FeatureKind, identity: str, sessi
         length=len(rows),
         dtw=DtwParameters(window=BANDS[kind]),
         vectors=rows.tolist(),
+        promotion_threshold=threshold,
         feature_version=KINDS[kind].version,
-        rate_hz=rate_hz,
+        rate_hz=encoded.row_rate_hz,
         provenance="replay",
     )
 
 
-def evidence_by_label(signatures: Sequence[Signature], test: Take, session: Sequence[Take] = ()) -> Mapping[str, float]:
-    """Return the most evidence that whole signatures of each label reach over a take, begun at its onset."""
-    stream, time = settle(test, signatures, session)
-    interval = interval_ns(test.t_ns)
-    most: dict[str, float] = {}
-    for number, frame in enumerate(np.asarray(test.amplitude, np.float32).reshape(len(test.amplitude), -1)):
-        if number == test.first and stream.stream is not None:
-            open_afresh(stream.stream.matcher, 0)
-        stream.advance_amplitude(frame, time)
-        time += interval
-        if number < test.first or stream.stream is None:
-            continue
-        matcher = stream.stream.matcher
-        for k, signature in enumerate(stream.signatures):
-            evidence = float(matcher.matches[k, dtw.EVIDENCE])
-            most[signature.label] = max(most.get(signature.label, -np.inf), evidence)
-    return most
+@kernel
+def follow_rows(
+    matcher: Matcher, rows: Float32, nothing: Float64, unit: Float32, ends: Int64, first: int, most: Float32
+) -> None:
+    """Match rows, (T, columns), afresh from ``first`` on; ``most`` (T, n) gets the most evidence until each frame."""
+    n = most.shape[1]
+    for i in range(rows.shape[0]):
+        if i == first:
+            open_afresh(matcher, 0)
+        advance_matcher(matcher, rows[i], nothing, unit, ends, 1.0)
+        for k in range(n):
+            before = most[i - 1, k] if i > first else np.float32(-np.inf)
+            most[i, k] = max(before, np.float32(matcher.matches[k, dtw.EVIDENCE]))
 
 
-def recognise(
-    train: Sequence[LabelledTake], test: Take, kinds: Sequence[FeatureKind] = ("amplitude_l2_per_subcarrier", "vec128")
-) -> Mapping[str, float]:
-    """Return the evidence for each label of ``train`` that ``test`` is of it: its share of the most, summed over kinds.
+def evidence_of(signatures: Sequence[Signature], example: Example) -> Float32:
+    """Return the most evidence of the signatures' best prefixes until each frame of a motion, (frames, n)."""
+    encoded = example.encoded
+    templates = [template(s, encoded.columns, encoded.row_rate_hz, encoded.frame_rate_hz) for s in signatures]
+    matcher = new_matcher(templates, encoded.columns.total, encoded.stride)
+    begin = max(0, example.first - 2 * encoded.stride)  # enough for the row before the motion's first
+    unit = np.ascontiguousarray(encoded.unit[begin])
+    rescale(matcher, unit)
+    most = np.empty((len(encoded.displaced) - begin, len(templates)), np.float32)
+    rows = np.ascontiguousarray(encoded.displaced[begin:])
+    nothing = np.zeros(encoded.columns.total)
+    follow_rows(matcher, rows, nothing, unit, encoded.columns.ends(), example.first - begin, most)
+    return most[example.first - begin :]
 
-    Where a motion happened (the amplitude) and how (the changes) tell different motions apart. Nothing is returned
-    where nothing could be matched.
+
+Evidence = Mapping[FeatureKind, Mapping[str, float]]
+"""Evidence for each label, by kind."""
+
+
+def recognise(train: Sequence[LabelledExample], test: Example, seen: Sequence[int] = ()) -> list[Evidence]:
+    """Return the evidence that a motion is of each label of ``train``: of all of it, then of its first ``seen`` frames.
+
+    Kinds are those that the stream and every example have; what is no evidence at all counts 0.
     """
-    session = [labelled.take for labelled in train]
-    total: dict[str, float] = {}
-    for kind in kinds:
-        signatures = [
-            signature_of(labelled, kind, f"{labelled.label}-{number}", session[:number] + session[number + 1 :])
-            for number, labelled in enumerate(train)
-        ]
-        found = evidence_by_label(signatures, test, session)
-        most = max(found.values(), default=0.0)
-        for label, evidence in found.items():
-            total[label] = total.get(label, 0.0) + (max(evidence, 0.0) / most if most > 0.0 else 0.0)
-    return total
+    kinds = [k for k in kinds_of(test.encoded.columns) if all(k in kinds_of(t.example.encoded.columns) for t in train)]
+    signatures = [signature_of(each, kind, f"{kind}-{n}") for kind in kinds for n, each in enumerate(train)]
+    most = evidence_of(signatures, test)
+    found: list[Evidence] = []
+    for frames in (len(most), *seen):
+        newest = most[min(frames, len(most)) - 1]
+        by_kind: dict[FeatureKind, dict[str, float]] = {kind: {} for kind in kinds}
+        for signature, evidence in zip(signatures, newest.tolist(), strict=True):
+            labels = by_kind[signature.feature_kind]
+            labels[signature.label] = max(labels.get(signature.label, 0.0), evidence)
+        found.append(by_kind)
+    return found

@@ -2,44 +2,62 @@
 
 from __future__ import annotations
 
+import json
+import re
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from csi_introspection.shapes import Encoded, Example, LabelledExample
+from csi_introspection.templates import Columns
+from csiflow.evaluation.confusion import NONE, Confusion, answer, choose_kinds, combined
 from csiflow.evaluation.errors import EvaluationError
 from csiflow.evaluation.files import expand
 from csiflow.evaluation.folds import (
-    NONE,
-    Confusion,
-    FoldOutcome,
-    answer,
+    Answered,
+    Evidence,
+    Fold,
+    FoldEvidence,
     leave_one_out_folds,
     one_take_folds,
     run_fold,
 )
 from csiflow.evaluation.labels import Labelling
 from csiflow.evaluation.recording import load
-from csiflow.evaluation.shapes import ShapeOptions, as_json, plan, read_takes, run, tables
-from csiflow.evaluation.takes import LabelledTake, Take, pieces_of, source_of, takes_of
+from csiflow.evaluation.sessions import LONGEST_S, parted, quiet_stretches
+from csiflow.evaluation.shapes import ShapeOptions, Shapes, as_json, figures_of, plan, read_jobs, run, tables, take_in
+from csiflow.evaluation.takes import LabelledTake, pieces_of, source_of, takes_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from unit.cli.evaluation.rooms import RATE_HZ, Stretches, loaded, write
 
 
-def by_length(train: Sequence[LabelledTake], test: Take) -> Mapping[str, float]:
+def by_length(train: Sequence[LabelledExample], test: Example, seen: Sequence[int]) -> list[Evidence]:
     """Say which label's actions last as long as this one: all that a stand-in needs to know."""
-    lasts = len(test.t_ns) - test.first
-    return {each.label: -abs(len(each.take.t_ns) - each.take.first - lasts) for each in train}
+    lasts = len(test.encoded.displaced) - test.first
+    return [
+        {
+            "lag": {
+                each.label: 1 / (1 + abs(len(each.example.encoded.displaced) - each.example.first - min(lasts, frames)))
+                for each in train
+            }
+        }
+        for frames in (lasts, *seen)
+    ]
 
 
 def made(label: str, source: str, frames: int = 10) -> LabelledTake:
     """A take of no content."""
-    take = Take(np.zeros((frames + 5, 1, 4), np.float32), np.arange(frames + 5), 5, timed=True, quiet=(0, 5))
-    return LabelledTake(label, take, source, f"{source}.npz")
+    width = 4
+    rows = Encoded(
+        np.zeros((frames + 5, width), np.float32), np.ones((frames + 5, width), np.float32), Columns(width), 25.0, 25.0
+    )
+    return LabelledTake(label, Example(rows, 5, timed=True), source, f"{source}.npz", 0)
 
 
 @pytest.mark.parametrize(
@@ -59,33 +77,30 @@ def test_which_take_a_file_is_from(path: str, source: str) -> None:
 
 
 def test_actions_are_cut_where_their_labels_are(tmp_path: Path) -> None:
-    """Each stretch of a motion label is a take that ends with it; the first quiet goes along, if it came before."""
+    """Each stretch of a motion label is a take that ends with it; a label for the whole recording has no beginning."""
     labelled = loaded(tmp_path, (("empty", 2), ("walking", 1), ("fall", 1), ("empty", 2), ("walking", 0.5)))
-    takes = takes_of(labelled, "e1")
-    assert [(each.label, each.take.first, len(each.take.t_ns)) for each in takes] == [
-        ("walking", 100, 150),
-        ("fall", 150, 200),
-        ("walking", 300, 325),
+    found = takes_of(labelled, "e1")
+    assert [(cut.label, cut.first, cut.stop, cut.timed) for cut in found.cuts] == [
+        ("walking", 100, 150, True),
+        ("fall", 150, 200, True),
+        ("walking", 300, 325, True),
     ]
-    assert all(each.take.quiet == (0, 100) and each.take.timed for each in takes)
-    whole = takes_of(loaded(tmp_path, (("fall", 2),)), "e1")
-    assert [(each.take.first, each.take.timed, each.take.quiet) for each in whole] == [(0, False, None)]
-
-
-def test_what_was_seen_ends_early(tmp_path: Path) -> None:
-    """A take seen for some frames holds nothing that came later."""
-    (take,) = takes_of(loaded(tmp_path, (("empty", 2), ("walking", 1))), "e1")
-    assert len(take.take.seen(8).t_ns) == len(take.take.seen(8).amplitude) == 108
-    assert len(take.take.seen(1000).t_ns) == 150
+    assert [len(run.amplitude) for run in found.runs] == [325]
+    late = takes_of(labelled, "e1", 120)
+    assert [(cut.first, cut.stop) for cut in late.cuts] == [(30, 80), (180, 205)]
+    assert [len(run.amplitude) for run in late.runs] == [205]
+    (whole,) = takes_of(loaded(tmp_path, (("fall", 2),)), "e1").cuts
+    assert (whole.first, whole.stop, whole.timed) == (0, 100, False)
 
 
 def test_pieces_of_repeated_gestures(tmp_path: Path) -> None:
     """Pieces follow each other, share no frame, and those of equal number are from one take."""
     labelled = loaded(tmp_path, (("clap", 10),))
     pieces = pieces_of(labelled, 1.0)
-    assert [len(piece.take.t_ns) for piece in pieces] == [RATE_HZ] * 10
-    assert np.array_equal(np.concatenate([piece.take.t_ns for piece in pieces]), labelled.recording.t_ns)
-    assert Counter(piece.source for piece in pieces) == {"pieces 0": 5, "pieces 1": 5}
+    assert [len(run.amplitude) for run in pieces.runs] == [RATE_HZ] * 10
+    assert np.array_equal(np.concatenate([run.amplitude for run in pieces.runs]), labelled.recording.amplitude)
+    assert Counter(cut.source for cut in pieces.cuts) == {"pieces 00": 5, "pieces 01": 5}
+    assert [(cut.run, cut.first, cut.stop) for cut in pieces.cuts] == [(n, 0, RATE_HZ) for n in range(10)]
 
 
 @settings(deadline=None)
@@ -125,7 +140,53 @@ def test_the_matrix_adds_up() -> None:
     assert figures["answers"] == ["a", "b", NONE]
     assert figures["confusion"] == {"a": [1, 1, 0], "b": [0, 2, 1]}
     assert figures["by_label"]["b"]["right"] == 2
-    assert (answer({}), answer({"b": 1.0, "a": 1.0}), answer({"a": 0.1, "b": 0.2})) == (NONE, "a", "b")
+
+
+def test_the_answer_is_the_label_with_the_most_evidence() -> None:
+    """By name among equals, none without evidence."""
+    assert answer({}) == answer({"a": 0.0, "b": 0.0}) == NONE
+    assert answer({"b": 1.0, "a": 1.0}) == "a"
+    assert answer({"a": 0.1, "b": 0.2}) == "b"
+
+
+def test_kinds_are_added_as_shares_of_their_best() -> None:
+    """A kind whose numbers are large weighs no more than another; evidence against a label counts as none."""
+    evidence: Evidence = {"lag": {"a": 1.0, "b": 0.5}, "vec128": {"a": 200.0, "b": 1000.0}}
+    assert combined(evidence, ("lag",)) == {"a": 1.0, "b": 0.5}
+    assert combined(evidence, ("lag", "vec128")) == {"a": 1.2, "b": 1.5}
+    assert combined({"lag": {"a": -3.0, "b": 4.0}}, ("lag",)) == {"a": 0.0, "b": 1.0}
+    assert combined({"lag": {"a": -3.0}}, ("lag", "vec128")) == {"a": 0.0}
+
+
+def outcome(tested: str, learnt: str, *, lag: bool, vec: bool) -> FoldEvidence:
+    """A fold of one take of label a, which each kind answers rightly or not."""
+    evidence: Evidence = {
+        "lag": {"a": float(lag), "b": 0.5},
+        "vec128": {"a": float(vec), "b": 0.5},
+    }
+    return FoldEvidence((learnt,), (tested,), (Answered(f"{tested}.npz", 0, "a", evidence, {}),))
+
+
+def test_kinds_are_chosen_where_nothing_tested_was_seen() -> None:
+    """What decides are folds that neither test nor learn from the source in question."""
+    folds = [
+        outcome("u", "v", lag=False, vec=True),
+        outcome("v", "w", lag=True, vec=False),
+        outcome("w", "x", lag=True, vec=False),
+        outcome("x", "u", lag=False, vec=True),
+    ]
+    assert choose_kinds(folds[0], folds) == ("lag",)  # by v and w
+    assert choose_kinds(folds[1], folds) == ("lag",)  # w says lag and x says vec128: the first
+    assert choose_kinds(folds[2], folds) == ("vec128",)  # by u and x
+    assert choose_kinds(folds[0], folds[:1]) == ("lag", "vec128")
+    figures = figures_of(folds, folds)
+    assert [fold["kinds"] for fold in figures["folds"]] == [["lag"], ["lag"], ["vec128"], ["lag"]]
+    assert {kinds: found["right"] for kinds, found in figures["kinds"].items()} == {
+        "lag+vec128": 0,
+        "lag": 2,
+        "vec128": 2,
+    }
+    assert figures["right"] == 1
 
 
 def test_seen_frames_are_told_apart() -> None:
@@ -133,10 +194,79 @@ def test_seen_frames_are_told_apart() -> None:
     train = [made("short", "u", 10), made("long", "u", 40)]
     test = [made("short", "v", 11), made("long", "v", 39)]
     (fold,) = [fold for fold in one_take_folds([*train, *test]) if fold.test[0].source == "v"]
-    figures = run_fold(fold, by_length, (10,)).figures()
+    untimed = replace(test[0], example=test[0].example._replace(timed=False))
+    evidence = run_fold(Fold(fold.train, (*fold.test, untimed)), by_length, (10,))
+    figures = figures_of([evidence], [evidence])
     assert figures["top1"] == 1
+    assert figures["total"] == 3
     assert figures["seen"]["10"]["right"] == 1
     assert figures["seen"]["10"]["total"] == 2
+
+
+def manifest(folder: Path, rooms: dict[str, str | None]) -> None:
+    """Write which room each recording is of."""
+    entries = [{"file": file, "device": "d"} | ({"room": room} if room else {}) for file, room in rooms.items()]
+    (folder / "manifest.json").write_text(json.dumps(entries))
+
+
+def test_recordings_of_one_room_and_device_are_one_session(tmp_path: Path) -> None:
+    """Its quiet is that of all of them; one of which the manifest says no room, or other frames, is on its own."""
+    stretches: Stretches = (("empty", 2), ("walking", 1), ("empty", 0.5), ("walking", 1), ("empty", 3))
+    for name in ("a", "b", "c"):
+        write(tmp_path / f"{name}.npz", stretches)
+    write(tmp_path / "still.npz", (("empty", 100),))
+    manifest(tmp_path, {"a.npz": "one", "b.npz": "one", "c.npz": None, "still.npz": "one"})
+    errors: dict[str, str] = {}
+    jobs = read_jobs(expand([str(tmp_path)]), ShapeOptions(), errors)
+    assert not errors
+    names = [[Path(each.cuts.recording).stem for each in job.recordings] for job in jobs]
+    assert names == [["a", "b"], ["c"]]
+    seconds = [[len(run.amplitude) / RATE_HZ for run in job.quiet] for job in jobs]
+    assert seconds == [[2, 3, 2, 3, LONGEST_S], [2, 3]]  # half a second is too short
+    own = [each.quiet for each in jobs[0].recordings]
+    assert [run is not None and len(run.amplitude) / RATE_HZ for run in own] == [2, 2]
+    by_name = ShapeOptions(session=re.compile(r"([abc])\.npz"))
+    assert len(read_jobs(expand([str(tmp_path)]), by_name, errors)) == 3
+
+
+def test_the_middle_of_a_long_quiet_is_used(tmp_path: Path) -> None:
+    """People settle at both ends."""
+    labelled = loaded(tmp_path, (("empty", LONGEST_S + 20), ("walking", 1)))
+    (run,) = quiet_stretches(labelled)
+    first = round(10 * RATE_HZ)
+    assert np.array_equal(run.amplitude, labelled.recording.amplitude[first : first + len(run.amplitude)])
+    assert len(run.amplitude) == pytest.approx(LONGEST_S * RATE_HZ, abs=2)
+
+
+def test_quiet_that_nobody_labelled_is_said_to_be_assumed(tmp_path: Path) -> None:
+    """The first two seconds of a clip are taken where its session has no quiet; with one, its own are not."""
+    write(tmp_path / "fall.npz", (("fall", 5),))
+    errors: dict[str, str] = {}
+    (job,) = read_jobs(expand([str(tmp_path)]), ShapeOptions(), errors)
+    (recording,) = job.recordings
+    assert recording.assumed
+    assert recording.quiet is not None
+    assert len(recording.quiet.amplitude) == 2 * RATE_HZ
+    write(tmp_path / "room.npz", (("empty", 5),))
+    manifest(tmp_path, {"fall.npz": "one", "room.npz": "one"})
+    ((other,),) = [job.recordings for job in read_jobs(expand([str(tmp_path)]), ShapeOptions(), errors)]
+    assert not other.assumed
+    assert other.quiet is None
+
+
+def test_sessions_are_parted_over_processes(tmp_path: Path) -> None:
+    """Every recording is in exactly one part, with the quiet of its session."""
+    for number in range(5):
+        write(tmp_path / f"{number}.npz", (("empty", 2), ("walking", 1)))
+    manifest(tmp_path, {f"{number}.npz": "one" for number in range(5)})
+    (job,) = read_jobs(expand([str(tmp_path)]), ShapeOptions(), {})
+    parts = parted([job], 2)
+    assert [len(part.recordings) for part in parts] == [3, 2]
+    assert {each.cuts.recording for part in parts for each in part.recordings} == {
+        each.cuts.recording for each in job.recordings
+    }
+    assert all(part.quiet == job.quiet for part in parts)
+    assert len(parted([job], 9)) == 5
 
 
 def person(folder: Path, name: str, walk_s: float, fall_s: float) -> None:
@@ -151,19 +281,33 @@ def test_people_in_folders(tmp_path: Path, jobs: int) -> None:
     for number, (walk_s, fall_s) in enumerate(((3.0, 1.0), (3.2, 1.1), (2.8, 1.6))):
         person(tmp_path / "lab", f"p{number}", walk_s, fall_s)
     (tmp_path / "lab" / "torn.npz").write_bytes(b"PK")
-    shapes = read_takes(expand([str(tmp_path)]), ShapeOptions())
+    shapes = Shapes()
+    work = read_jobs(expand([str(tmp_path)]), ShapeOptions(), shapes.errors)
+    assert len(list(take_in(shapes, work, jobs))) == 3
     steps = plan(shapes)
     assert {(group, scheme) for group, scheme, _ in steps} == {("lab", "one_take"), ("lab", "leave_one_out")}
-    outcomes: dict[tuple[str, str], FoldOutcome] = {}
-    for group, scheme, outcome in run(steps, by_length, ShapeOptions(seen=(5,)), jobs):
-        outcomes.setdefault((group, scheme), FoldOutcome()).add(outcome)
-    found = as_json(shapes, outcomes)
+    assert len(list(run(shapes, steps, (5,), jobs, by_length))) == 6
+    found = as_json(shapes)
     assert list(found["errors"]) == [str(tmp_path / "lab" / "torn.npz")]
     assert found["shapes"]["lab"]["sources"] == ["p0", "p1", "p2"]
     for scheme in ("one_take", "leave_one_out"):
         assert found["shapes"]["lab"][scheme]["confusion"] == {"fall": [3, 0], "walking": [0, 3]}
         assert found["shapes"]["lab"][scheme]["seen"]["5"]["total"] == 6
-    assert len(tables(outcomes)) == 2
+        assert [fold["tested"] for fold in found["shapes"]["lab"][scheme]["folds"]] == [["p0"], ["p1"], ["p2"]]
+    assert len(tables(shapes)) == 2
+
+
+def test_frames_without_features_are_an_error_of_their_recordings(tmp_path: Path) -> None:
+    """A recording of three sub-carriers has nothing to match: it is named, and the others are evaluated."""
+    person(tmp_path / "lab", "p0", 3.0, 1.0)
+    few = np.ones((200, 1, 3, 2), np.int8)
+    write(tmp_path / "lab" / "p9.npz", (("empty", 2), ("fall", 2)), iq=few)
+    shapes = Shapes()
+    list(take_in(shapes, read_jobs(expand([str(tmp_path)]), ShapeOptions(), shapes.errors), 1))
+    (message,) = shapes.errors.values()
+    assert "p9.npz: " in message
+    assert "no live sub-carriers" in message
+    assert {take.source for take in shapes.groups["lab"]} == {"p0"}
 
 
 def test_options_of_the_other_kind_are_refused(tmp_path: Path) -> None:
@@ -182,16 +326,20 @@ def test_options_of_the_other_kind_are_refused(tmp_path: Path) -> None:
 def test_the_real_takes(csiflow_data: Path) -> None:
     """GeoTec D1 has ten takes of two directions and four actions; qiang's falls, squats and walks five people."""
     folder = csiflow_data / "csi"
-    geotec = read_takes(expand([str(folder / "GeoTec")]), ShapeOptions())
-    takes = geotec.groups["GeoTec"]
-    assert len(takes) == 80
-    assert {take.source for take in takes} == {f"e{number:02d}" for number in range(1, 11)}
-    assert Counter(take.label for take in takes) == dict.fromkeys(
-        ("standing_up", "walking", "turn", "sitting_down"), 20
-    )
-    names = [str(folder / "qiang" / f"0510_{action}_p*") for action in ("fall", "squat", "walking")]
-    people = read_takes(expand(names), ShapeOptions()).groups["qiang"]
-    assert len(people) == 40
-    assert {take.source for take in people} == {f"p{number}" for number in range(1, 6)}
+    errors: dict[str, str] = {}
+    (geotec,) = read_jobs(expand([str(folder / "GeoTec")]), ShapeOptions(), errors)
+    cuts = [cut for recording in geotec.recordings for cut in recording.cuts.cuts]
+    assert len(cuts) == 80
+    assert {cut.source for cut in cuts} == {f"e{number:02d}" for number in range(1, 11)}
+    assert Counter(cut.label for cut in cuts) == dict.fromkeys(("standing_up", "walking", "turn", "sitting_down"), 20)
+    wanted = frozenset({"fall", "squat", "walking"})
+    (people,) = read_jobs(expand([str(folder / "qiang")]), ShapeOptions(labels=wanted), errors)
+    assert {cut.source for each in people.recordings for cut in each.cuts.cuts} == {
+        f"p{number}" for number in range(1, 6)
+    }
+    assert len(people.recordings) == 40
+    assert len(people.quiet) == 6
+    assert not any(each.assumed or each.quiet is not None for each in people.recordings)
     clap = load(folder / "tharium" / "clap_first50.npz", "clap", Labelling())
-    assert len(pieces_of(clap, 0.98)) >= 49
+    assert len(pieces_of(clap, 0.98).cuts) >= 49
+    assert not errors
