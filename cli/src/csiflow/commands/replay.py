@@ -14,7 +14,7 @@ from csiflow.parameters import parse_address, parse_duration, parse_speed
 from csiflow.runfile import read
 from csiflow.running import run_until_signal
 from csiflow.settings import CliSettings
-from csiflow.sources import play_recording
+from csiflow.sources import check_recording, play_recording
 
 REPLAY_ADDRESS = "127.0.0.1:5006"
 SYNTHETIC_ADDRESS = "127.0.0.1:5007"
@@ -44,6 +44,7 @@ def replay(
     """
     if not recording.is_file():
         fail(f"there is no recording {recording}", 2)
+    check_recording(recording)
     if to is None:
         run = read(CliSettings())
         to = REPLAY_ADDRESS if run is None else run.replay

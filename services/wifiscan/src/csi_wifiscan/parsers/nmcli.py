@@ -69,7 +69,11 @@ def parse_nmcli(text: str, dbm: Callable[[int], float] = quality_to_dbm) -> list
             fields = _LAYOUTS.get(len(values))
             if fields is None:
                 known = ", ".join(str(n) for n in sorted(_LAYOUTS))
-                raise ParseError(number, f"{len(values)} fields, known are lists of {known}; put the command before it")
+                raise ParseError(
+                    number,
+                    f"expected what nmcli --terse prints by default, {known} fields between colons; found "
+                    f"{len(values)}. If other fields were asked for, put a line with the nmcli command before it",
+                )
         if len(values) != len(fields):
             raise ParseError(number, f"expected {len(fields)} fields, found {len(values)}; damaged or cut off")
         found.append(_access_point(dict(zip(fields, values, strict=True)), number, dbm))
