@@ -91,7 +91,7 @@ def test_a_text_that_was_cut_gives_no_wrong_row(
         (parse_iw, "BSS 02:00:00:00:00:01(on w)\n\tfreq: 2412\n", "the signal"),
         (parse_iw, "BSS 02:00:00:00:00:01(on w)\n\tfreq: 9412\n\tsignal: -1.00 dBm\n", "line 2.*no Wi-Fi band"),
         (parse_iw, "BSS 02:00:00:00:00:01(on w)\n\tfreq: 2412\n\tsignal: 101/100\n", "line 3.*100/100"),
-        (parse_nmcli, "a:b:c\n", "3 fields"),
+        (parse_nmcli, "a:b:c\n", "found 3"),
         (parse_nmcli, "home:02:1:2412 MHz:50:Infra\n", "address"),
         (parse_nmcli, "home:02\\:00\\:00\\:00\\:00\\:01:2:2412 MHz:50:Infra\n", "do not fit"),
         (parse_nmcli, "home:02\\:00\\:00\\:00\\:00\\:01:1:2412 MHz:500:Infra\n", "percent"),
