@@ -10,9 +10,8 @@ from csi_events.breathing import (
     Breathing,
     BreathingEstimate,
     antenna_products,
-    confidence,
-    signal_matrix,
 )
+from csi_events.breathing.confidence import of_line, of_ridge
 from csi_events.normalise import gain_normalised, group_edges, group_means, window_amplitude
 from hypothesis import given
 from hypothesis import strategies as st
@@ -32,9 +31,9 @@ def attempts(iq: NDArray[np.int8], t_ns: NDArray[np.int64]) -> list[BreathingEst
         else:
             rows = group_means(gain_normalised(window_amplitude(iq[window]), live)[0], group_edges(live, GROUPS))
         breathing.add(t_ns[window], rows)
-        now_ns = int(t_ns[first + 15])
-        if breathing.due(now_ns):
-            found.append(breathing.attempt(now_ns))
+        estimate = breathing.work(int(t_ns[first + 15]))
+        if estimate is not None:
+            found.append(estimate)
     return found
 
 
@@ -94,14 +93,6 @@ def test_noise_is_not_answered(antennas: int) -> None:
     assert {estimate.reason for estimate in found} >= {"warming up", "not significant"}
 
 
-def test_walking_is_not_breathing() -> None:
-    """Walking in bouts of no fixed length for two minutes is never taken for breathing."""
-    bouts = np.random.default_rng(3).integers(5, 80, 100)
-    moving = np.repeat(np.arange(100) % 2 == 0, bouts)[: 120 * 20]
-    found = attempts(quantised(channel(120 * 20, rate_hz=20, moving=moving)), times(120 * 20, 20))
-    assert all(estimate.bpm is None for estimate in found)
-
-
 def test_too_slow_a_stream_is_told_so() -> None:
     """At two frames a second 30 breaths/min are out of reach: refused for the rate, not answered."""
     h = channel(120 * 2, rate_hz=2, breathing_bpm=12, noise=0.2)
@@ -110,26 +101,59 @@ def test_too_slow_a_stream_is_told_so() -> None:
     assert all(estimate.bpm is None for estimate in found)
 
 
-def test_attempts_are_a_second_apart_also_after_the_clock_went_back() -> None:
-    """``due`` is true a second after the last attempt, and at once when time went backwards."""
+def test_attempts_go_on_after_the_clock_went_back() -> None:
+    """An attempt a second; a clock set back an hour does not silence the stream for that hour."""
+    iq, t_ns = quantised(channel(40 * 20, rate_hz=20)), times(40 * 20, 20)
+    t_ns[400:] -= 3_600_000_000_000
+    found = [estimate.t_ns for estimate in attempts(iq, t_ns)]
+    assert 16 <= sum(t >= t_ns[0] for t in found) <= 21
+    assert 15 <= sum(t < t_ns[0] for t in found) <= 21
+
+
+@pytest.mark.parametrize("rate_hz", [8, 20, 100])
+def test_updates_come_every_second_at_any_rate(rate_hz: int) -> None:
+    """Work is spread over the windows, however long they are: never two seconds without an attempt."""
+    h = channel(20 * rate_hz, rate_hz=rate_hz, antennas=2)
+    found = attempts(quantised(h), times(20 * rate_hz, rate_hz))
+    assert np.diff([estimate.t_ns for estimate in found]).max() <= 2.1e9
+
+
+def test_a_wandering_rate_is_followed() -> None:
+    """A person's rate, wandering between 14 and 20 a minute: answered two thirds of the time, near the true rate."""
+    t = np.arange(150 * 20) / 20
+    bpm = 17 + 3 * np.sin(2 * np.pi * t / 100)
+    rng = np.random.default_rng(4)
+    swing = 0.6 * np.sin(2 * np.pi * np.cumsum(bpm) / 60 / 20)
+    h = channel(len(t), antennas=2, rate_hz=20, noise=2.0)
+    h += 5.0 * np.exp(1j * (swing[:, None, None] + rng.uniform(0, 6, (1, 2, 1)) + 0.1 * np.arange(64)))
+    t_ns = times(len(t), 20)
+    found = [estimate for estimate in attempts(quantised(h), t_ns) if estimate.reason != "warming up"]
+    passed = [estimate for estimate in found if estimate.bpm is not None]
+    assert len(passed) > len(found) * 2 / 3
+    ago = [int((estimate.t_ns - t_ns[0]) * 1e-9 * 20) for estimate in passed]
+    truth = [bpm[max(i - 600, 0) : i + 1].mean() for i in ago]
+    assert np.median(np.abs(np.array([estimate.bpm for estimate in passed]) - truth)) < 1.0
+
+
+def test_movement_halves_what_was_seen_and_leaves_its_frames_out() -> None:
+    """Seconds of movement bring the evidence down, and the bins they filled are not looked at."""
+    h = channel(60 * 20, antennas=3, rate_hz=20, breathing_bpm=15, noise=0.5)
+    iq, t_ns = quantised(h), times(60 * 20, 20)
+    live = np.ones(iq.shape[1:3], dtype=bool)
     breathing = Breathing()
-    assert breathing.due(5)
-    breathing.attempt(10**10)
-    assert not breathing.due(10**10 + 999_999_999)
-    assert breathing.due(10**10 + 10**9)
-    assert breathing.due(10**10 - 1)
+    for first in range(0, len(t_ns), 20):
+        breathing.add(t_ns[first : first + 20], antenna_products(iq[first : first + 20], live))
+        breathing.work(int(t_ns[first + 19]))
+    before, bins = breathing.ridge.log_odds, breathing.swings.bins
+    assert before > 5
+    later = t_ns[:20] + (t_ns[-1] - t_ns[0])
+    breathing.add(later, antenna_products(iq[:20], live))
+    breathing.skip()
+    assert 0.4 * before < breathing.ridge.log_odds < 0.6 * before
+    assert breathing.swings.bins <= bins + 1
 
 
-def test_relative_amplitudes_and_angles_are_about_the_mean() -> None:
-    """Real rows become ratios to their mean, complex ones angles against it."""
-    real = np.array([[1.0, 10.0], [3.0, 30.0]], np.float32)
-    np.testing.assert_allclose(signal_matrix(real), [[0.5, 0.5], [1.5, 1.5]], rtol=1e-5)
-    turned = np.exp(1j * np.array([[0.1], [0.3]])).astype(np.complex64) * np.complex64(2j)
-    np.testing.assert_allclose(signal_matrix(turned), [[-0.1], [0.1]], atol=1e-5)
-
-
-def test_confidence_grows_with_the_margin() -> None:
-    """At the threshold confidence is about even odds to two thirds; ten times above it is nearly sure."""
-    assert 0.3 < confidence(21, 0.4) < 0.7
-    assert confidence(210, 0.9) > 0.99
-    assert confidence(30, 0.8) > confidence(30, 0.5)
+def test_confidence_grows_with_the_evidence() -> None:
+    """A higher or steadier line, or a ridge of better odds, is surer; all lie between 0 and 1."""
+    assert 0 < of_line(15, 0.4) < of_line(30, 0.4) < of_line(30, 0.8) < of_line(210, 0.9) < 1
+    assert 0 < of_ridge(5) < of_ridge(8) < 1

@@ -260,7 +260,14 @@ def test_a_stream_is_small() -> None:
         window = slice(start, start + 16)
         stream.window(recording.amplitude[window], None, t_ns[window])
     assert stream.baseline.quiet is not None
-    owners = (stream, stream.memory.fast, stream.memory.slow, stream.breathing.bins, stream.baseline.quiet)
+    owners = (
+        stream,
+        stream.memory.fast,
+        stream.memory.slow,
+        stream.breathing.swings,
+        stream.breathing.ridge,
+        stream.baseline.quiet,
+    )
     values = [getattr(owner, field.name) for owner in owners for field in fields(owner)]
     held = [value for value in values if isinstance(value, np.ndarray)]
     assert sum(array.nbytes for array in held) < 300_000

@@ -225,9 +225,9 @@ class Stream:
             self.breathing.skip()
             self.passes, self.estimate = 0, None
             return False
-        if not self.breathing.due(now_ns):
+        attempt = self.breathing.work(now_ns)
+        if attempt is None:
             return False
-        attempt = self.breathing.attempt(now_ns)
         if attempt.reason != "ok":
             self.passes = 0
             return False

@@ -1,0 +1,246 @@
+"""Breathing rate of a still person: answered only when it stands out of the stream's own background."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from csi_events.breathing.confidence import of_line, of_ridge
+from csi_events.breathing.lines import line_power, over_background, steadiness
+from csi_events.breathing.plane import (
+    LINE_EDGE,
+    LINE_GRID,
+    LINE_HIGH,
+    LINE_LOW,
+    PER_MINUTE,
+    RIDGE_GRID,
+    RIDGE_HIGH,
+    RIDGE_LOW,
+)
+from csi_events.breathing.ridge import Ridge, excess
+from csi_events.breathing.swings import MEMORY_S, Swings
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+INTERVAL_NS = 1_000_000_000
+"""An attempt begins this long after the one before, ns of event time."""
+SPREAD_NS = 600_000_000
+"""Time over which an attempt's steps are spread, so that it is complete before the next begins."""
+MIN_BINS_PER_S = 2.4
+"""Filled bins per second below which a rate of 30 breaths/min is out of reach."""
+MAX_HOLE_S = 5.0
+BEGIN_S = 12.0
+"""Time after which the ridge begins to gather evidence."""
+LINE_S, ANSWER_S = 22.0, 27.0
+"""Time after which lines are looked for, and after which something is answered."""
+LOWEST, HIGHEST = 3.0, 30.5
+"""Rates answered, breaths per minute."""
+MIN_ODDS = 5.5
+"""Log odds of the ridge from which it is answered."""
+MIN_Z, MIN_Z_SLOW = 21.0, 15.0
+"""Power of a steady line over background from which it is answered."""
+MIN_COHERENCE = 0.8
+MIN_WEAKEST = 0.4
+EASE = 0.7
+"""A line that was answered is held to this share of the thresholds in the next attempt."""
+STEADY = 5
+"""Attempts in a row of which the strongest lines agree within 1 breath/min."""
+STAGES = 11
+"""Steps of an attempt, each well below a millisecond."""
+
+Reason = Literal["ok", "warming up", "rate too low", "movement", "not significant", "unstable"]
+
+_RIDGE = (RIDGE_GRID.per_minute >= RIDGE_LOW) & (RIDGE_GRID.per_minute <= RIDGE_HIGH)
+_EXCESS = excess(RIDGE_GRID.per_minute[_RIDGE])
+
+
+@dataclass(frozen=True, slots=True)
+class BreathingEstimate:
+    """One attempt; ``bpm`` is ``None`` unless ``reason`` is ok."""
+
+    t_ns: int
+    reason: Reason
+    bpm: float | None = None
+    confidence: float = 0.0
+    """0-1: chance that ``bpm`` is within half a breath per minute of the mean rate of its window."""
+    z: float = 0.0
+    """Power of the strongest steady line over the background."""
+    log_odds: float = 0.0
+    """Evidence that somebody breathes at a rate that may wander."""
+
+
+@dataclass(slots=True)
+class Breathing:
+    """Breathing state of one stream: a minute of bins, the ridge followed through them, the attempt under way."""
+
+    swings: Swings = field(default_factory=Swings)
+    ridge: Ridge = field(default_factory=lambda: Ridge(RIDGE_GRID.per_minute[_RIDGE]))
+    lines: list[float] = field(default_factory=list)
+    """Rates of the strongest lines of the last attempts."""
+    stood: bool = False
+    """The last attempt was answered with a line."""
+    waiting: tuple[NDArray[np.int64], NDArray[Any]] | None = None
+    """The newest window, until it is known whether somebody moved in it."""
+    due_ns: int | None = None
+    """When the next attempt may begin."""
+    worked_ns: int = 0
+    attempt: Iterator[BreathingEstimate | None] | None = None
+    """The attempt under way."""
+
+    def add(self, t_ns: NDArray[np.int64], rows: NDArray[Any]) -> None:
+        """Take a window: antenna products, or normalised amplitudes averaged in groups where there is one antenna."""
+        self._keep()
+        self.waiting = (t_ns, rows)
+
+    def skip(self) -> None:
+        """Somebody moves: the newest window says nothing of breathing, and what was seen before counts for less."""
+        if self.waiting is not None:
+            t_ns = self.waiting[0]
+            self.ridge.doubt(float(t_ns[-1] - t_ns[0]) * 1e-9)
+            self.waiting = None
+        self.swings.cut()
+        self.lines.clear()
+        self.stood = False
+        self.attempt = None
+
+    def clear(self) -> None:
+        """Forget everything, as after a gap."""
+        self.swings.clear()
+        self.ridge.clear()
+        self.lines.clear()
+        self.stood = False
+        self.waiting = self.due_ns = self.attempt = None
+
+    def work(self, now_ns: int) -> BreathingEstimate | None:
+        """Do the share of an attempt that is due at ``now_ns``; returns the estimate when one is complete.
+
+        Attempts begin a second apart and are complete within it, the work spread over the windows in between.
+        """
+        self._keep()
+        steps = 1 + STAGES * min(max(now_ns - self.worked_ns, 0), SPREAD_NS) // SPREAD_NS
+        self.worked_ns = now_ns
+        if self.attempt is None:
+            if self.due_ns is not None and -INTERVAL_NS <= now_ns - self.due_ns < 0:
+                return None
+            late = self.due_ns is None or not 0 <= now_ns - self.due_ns < INTERVAL_NS
+            self.due_ns = (now_ns if late or self.due_ns is None else self.due_ns) + INTERVAL_NS
+            self.attempt = self._attempt(now_ns)
+        for _ in range(steps):
+            estimate = next(self.attempt)
+            if estimate is not None:
+                self.attempt = None
+                return estimate
+        return None
+
+    def _keep(self) -> None:
+        if self.waiting is not None:
+            self.swings.add(*self.waiting)
+            self.waiting = None
+
+    def _attempt(self, now_ns: int) -> Iterator[BreathingEstimate | None]:
+        """Look for breathing in what is kept; yields ``None`` between steps and the estimate at the end."""
+        t, levels = self.swings.read(MEMORY_S)
+        span = float(t[-1] - t[0]) if len(t) else 0.0
+        if span < BEGIN_S or not levels.shape[1]:
+            yield self._refuse(now_ns, "warming up")
+            return
+        recent = t[t >= -30.0]
+        if len(recent) < MIN_BINS_PER_S * -recent[0] or np.diff(recent).max() > MAX_HOLE_S:
+            yield self._refuse(now_ns, "rate too low")
+            return
+        y = self.swings.components(levels)
+        yield None
+        powers = []
+        for band in range(len(RIDGE_GRID.bands)):
+            powers.append(RIDGE_GRID.power(band, t, y))
+            yield None
+        width, frequency = RIDGE_GRID.width_hz(span), RIDGE_GRID.per_minute / PER_MINUTE
+        z = over_background(
+            frequency, np.concatenate(powers), width, LINE_LOW / PER_MINUTE, RIDGE_HIGH / PER_MINUTE, True
+        )
+        self.ridge.see(z[_RIDGE].max(axis=1) / _EXCESS, y.shape[1])
+        if span < LINE_S:
+            yield self._refuse(now_ns, "warming up")
+            return
+        yield None
+        power = np.concatenate([LINE_GRID.power(band, t, y) for band in range(len(LINE_GRID.bands))])
+        yield None
+        width, frequency = LINE_GRID.width_hz(span), LINE_GRID.per_minute / PER_MINUTE
+        fast = over_background(frequency, power, width, LINE_EDGE / PER_MINUTE, LINE_HIGH / PER_MINUTE, True)
+        slow = over_background(frequency, power, width, LINE_LOW / PER_MINUTE, LINE_EDGE / PER_MINUTE, False)
+        yield None
+        yield self._conclude(now_ns, t, y, power, np.where((LINE_GRID.per_minute >= LINE_EDGE)[:, None], fast, slow))
+
+    def _conclude(
+        self,
+        now_ns: int,
+        t: NDArray[np.float64],
+        y: NDArray[np.float64],
+        power: NDArray[np.float64],
+        z: NDArray[np.float64],
+    ) -> BreathingEstimate:
+        """Answer with the steady line if there is one, else with the ridge if it is sure."""
+        per_minute = LINE_GRID.per_minute
+        alone = not np.iscomplexobj(self.swings.reference)
+        inside = (per_minute >= (LINE_EDGE if alone else LINE_LOW)) & (per_minute <= LINE_HIGH)
+        k, c = divmod(int((z * inside[:, None]).argmax()), z.shape[1])
+        k, c = _fundamental(z, k, c)
+        strongest = float(z[k, c])
+        slow = per_minute[k] < LINE_EDGE
+        window = t >= t[-1] - LINE_GRID.window_s[k]
+        bpm = refined(t, y[:, c], float(per_minute[k]), float(LINE_GRID.window_s[k]))
+        steady = len(self.lines) >= STEADY - 1 and all(abs(line - bpm) <= 1.0 for line in self.lines)
+        self.lines = [*self.lines, bpm][-(STEADY - 1) :]
+        log_odds = self.ridge.log_odds
+        if t[-1] - t[0] < ANSWER_S:
+            return BreathingEstimate(now_ns, "warming up", z=strongest, log_odds=log_odds)
+        ease = EASE if self.stood else 1.0
+        self.stood = False
+        if strongest >= ease * (MIN_Z_SLOW if slow else MIN_Z) and steady and LOWEST <= bpm <= HIGHEST:
+            coherence, weakest = steadiness(t[window], np.ascontiguousarray(y[window, c]), bpm / PER_MINUTE)
+            if coherence >= ease * MIN_COHERENCE and weakest >= ease * MIN_WEAKEST:
+                self.stood = True
+                return BreathingEstimate(now_ns, "ok", bpm, of_line(strongest, weakest), strongest, log_odds)
+        if log_odds < MIN_ODDS:
+            return BreathingEstimate(now_ns, "not significant", z=strongest, log_odds=log_odds)
+        best = self.ridge.best
+        near = np.flatnonzero(np.abs(np.log(per_minute / best)) < 0.15)
+        k, c = divmod(int(power[near].argmax()), power.shape[1])
+        bpm = refined(t, y[:, c], float(per_minute[near[k]]), 30.0)
+        return BreathingEstimate(now_ns, "ok", bpm, of_ridge(log_odds), strongest, log_odds)
+
+    def _refuse(self, now_ns: int, reason: Reason) -> BreathingEstimate:
+        self.lines.clear()
+        self.stood = False
+        return BreathingEstimate(now_ns, reason)
+
+
+def _fundamental(z: NDArray[np.float64], best: int, component: int) -> tuple[int, int]:
+    """A peak at half the rate that is strong in itself, in any component, is the rate, and ``best`` its harmonic."""
+    per_minute = LINE_GRID.per_minute
+    near = np.flatnonzero((np.abs(per_minute - per_minute[best] / 2.0) < 1.2) & (per_minute >= LINE_LOW))
+    if not len(near):
+        return best, component
+    row, c = divmod(int(z[near].argmax()), z.shape[1])
+    k = int(near[row])
+    peak = z[k, c] >= z[max(k - 1, 0), c] and z[k, c] >= z[min(k + 1, len(z) - 1), c]
+    return (k, c) if peak and z[k, c] > max(12.0, 0.15 * z[best, component]) else (best, component)
+
+
+def refined(t: NDArray[np.float64], y: NDArray[np.float64], bpm: float, window_s: float) -> float:
+    """Rate of the highest power near ``bpm`` in the last ``window_s``: parabolas over two narrowing combs."""
+    step = 0.25
+    column = np.ascontiguousarray(y[:, None])
+    for _ in range(2):
+        power = line_power(t, column, window_s, (bpm - 2 * step) / PER_MINUTE, step / PER_MINUTE, 5, False)[:, 0]
+        k = min(max(int(power.argmax()), 1), 3)
+        below, here, above = power[k - 1 : k + 2]
+        bend = below - 2.0 * here + above
+        shift = 0.5 * (below - above) / bend if bend < 0 else 0.0
+        bpm += step * (k - 2 + min(max(shift, -1.0), 1.0))
+        step /= 4.0
+    return float(bpm)

@@ -1,0 +1,168 @@
+"""The pieces of the breathing path: lines, their background, the ridge, and the memory of swings."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from csi_events.breathing.estimate import refined
+from csi_events.breathing.lines import line_power, over_background, steadiness
+from csi_events.breathing.plane import LINE_GRID, RIDGE_GRID
+from csi_events.breathing.ridge import MAX_ODDS, Ridge, evidence
+from csi_events.breathing.swings import BIN_NS, CAPACITY, LEARN, Swings
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+
+def uneven(seed: int, samples: int = 150, span_s: float = 30.0) -> NDArray[np.float64]:
+    """Ascending times of so many seconds, the last at 0."""
+    t = np.sort(np.random.default_rng(seed).uniform(0, span_s, samples))
+    return np.asarray(t - t[-1])
+
+
+@given(st.integers(0, 2**32 - 1), st.floats(0.1, 0.6), st.booleans())
+def test_line_power_is_a_least_squares_fit(seed: int, frequency_hz: float, tapered: bool) -> None:  # noqa: FBT001
+    """It is the drop in squared residual when a sinusoid joins the (weighted) quadratic trend, fitted by lstsq."""
+    t = uneven(seed)
+    x = np.random.default_rng(seed).standard_normal((len(t), 2)) + 0.1 * t[:, None]
+    power = line_power(t, x, 100.0, frequency_hz - 0.05, 0.05, 2, tapered)[1]
+    u = (t - (t[0] + t[-1]) / 2) / ((t[-1] - t[0]) / 2)
+    weight = 0.5 + 0.5 * np.cos(0.98 * np.pi * u) if tapered else np.ones(len(t))
+    trend = np.vander(u, 3)
+    phase = 2 * np.pi * frequency_hz * t
+    full = np.column_stack((trend, np.cos(phase), np.sin(phase)))
+    for column in range(2):
+        left = [float(np.linalg.lstsq(m * weight[:, None], x[:, column] * weight)[1][0]) for m in (trend, full)]
+        assert power[column] == pytest.approx(left[0] - left[1], rel=1e-6, abs=1e-9)
+
+
+def test_only_the_window_counts() -> None:
+    """Samples before the window change nothing."""
+    t = uneven(1, 300, 60.0)
+    x = np.random.default_rng(1).standard_normal((300, 1))
+    other = np.where(t[:, None] < -25, 99.0, x)
+    np.testing.assert_allclose(
+        line_power(t, x, 20.0, 0.1, 0.02, 9, False), line_power(t, other, 20.0, 0.1, 0.02, 9, False)
+    )
+
+
+@pytest.mark.parametrize("slope", [0.0, 1.0, 2.0])
+def test_noise_comes_out_at_one(slope: float) -> None:
+    """Exponentially distributed powers around a falling power law have a mean z near 1, whatever its slope."""
+    rng = np.random.default_rng(2)
+    frequency = LINE_GRID.per_minute / 60
+    power = 7.0 * frequency[:, None] ** -slope * rng.exponential(size=(len(frequency), 300))
+    z = over_background(frequency, power, np.full(len(frequency), 0.01), 0.1, 0.5, True)
+    assert 0.8 < z.mean() < 1.6
+    assert 0.9 < np.median(z) / np.log(2) < 1.2
+
+
+def test_a_bend_is_background_and_a_line_is_not() -> None:
+    """Drift that ends in white noise is fitted away by a convex background; a line in it stands out all the same."""
+    frequency = RIDGE_GRID.per_minute / 60
+    power = (frequency / 0.2) ** -3 + 1.0
+    width = RIDGE_GRID.width_hz(60.0)
+    bent = over_background(frequency, power[:, None], width, 0.1, 0.5, True)[:, 0]
+    straight = over_background(frequency, power[:, None], width, 0.1, 0.5, False)[:, 0]
+    slow = frequency < 0.1
+    assert bent[slow].max() < 0.7 * straight[slow].max()
+    line = power * (1 + 50 * np.exp(-0.5 * ((frequency - 0.3) / 0.01) ** 2))
+    z = over_background(frequency, line[:, None], width, 0.1, 0.5, True)[:, 0]
+    assert z.max() > 15
+    assert frequency[z.argmax()] == pytest.approx(0.3, abs=0.01)
+
+
+@given(st.integers(0, 2**32 - 1), st.floats(6.0, 30.0))
+def test_a_rate_is_refined(seed: int, bpm: float) -> None:
+    """From half a step beside it, a line in noise is found within 0.15 breaths a minute."""
+    t = uneven(seed)
+    y = np.sin(2 * np.pi * bpm / 60 * t + 1.0) + 0.1 * np.random.default_rng(seed).standard_normal(len(t))
+    assert refined(t, y, bpm + 0.2, 30.0) == pytest.approx(bpm, abs=0.15)
+
+
+def test_steadiness_of_a_line_and_of_half_a_line() -> None:
+    """A line is alike in its thirds; one that ends is weak in one, one that flips has no common phase."""
+    t = uneven(3)
+    line = np.sin(2 * np.pi * 0.3 * t)
+    coherence, weakest = steadiness(t, line, 0.3)
+    assert coherence > 0.99
+    assert weakest > 0.95
+    assert steadiness(t, np.where(t < -10, line, 0.0), 0.3)[1] < 0.2
+    assert steadiness(t, np.where(t < -15, line, -line), 0.3)[0] < 0.7
+
+
+def test_evidence_favours_neither_in_noise() -> None:
+    """The expected likelihood ratio under noise is 1: the density it is made of is one."""
+    z = np.linspace(0, 200, 4001)
+    for components in (1, 4):
+        noise = components * (1 - np.exp(-z)) ** (components - 1) * np.exp(-z)
+        assert np.trapezoid(noise * np.exp(evidence(components)), z) == pytest.approx(1.0, abs=0.02)
+
+
+def test_the_ridge_follows_a_rate_and_forgets_it() -> None:
+    """Weak evidence that drifts from 15 to 20 a minute is gathered, bounded, followed, and forgotten when it ends."""
+    rate = RIDGE_GRID.per_minute[(RIDGE_GRID.per_minute >= 6) & (RIDGE_GRID.per_minute <= 30)]
+    ridge = Ridge(rate)
+    rng = np.random.default_rng(5)
+    for second in range(120):
+        z = rng.exponential(size=(4, len(rate))).max(axis=0)
+        z[np.abs(rate - (15 + 5 * second / 120)).argmin()] += 8.0
+        ridge.see(z, 4)
+    assert 5.5 < ridge.log_odds <= MAX_ODDS + 1e-9
+    assert ridge.best == pytest.approx(20, abs=1.0)
+    assert ridge.chance.sum() + ridge.none == pytest.approx(1.0)
+    for _ in range(300):
+        ridge.see(rng.exponential(size=(4, len(rate))).max(axis=0), 4)
+    assert ridge.log_odds < 3
+
+
+def rows_of(values: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """One frame a bin with these values in three columns of different scale."""
+    t_ns = (np.arange(len(values), dtype=np.int64) + 7) * BIN_NS
+    return t_ns, np.outer(values, [1.0, 20.0, 300.0]).astype(np.float32)
+
+
+def test_levels_are_in_units_of_the_usual_step() -> None:
+    """Columns that differ in scale only give the same levels, and as many bins as were not needed to learn."""
+    values = np.cumsum(np.random.default_rng(6).standard_normal(200))
+    swings = Swings()
+    swings.add(*rows_of(values))
+    t, levels = swings.read(60.0)
+    assert len(t) == len(levels) == 200 - 1 - LEARN - 1
+    np.testing.assert_allclose(levels[:, 1], levels[:, 0], rtol=1e-3, atol=1e-3)
+    assert np.corrcoef(np.diff(levels[:, 0]), np.diff(values[LEARN + 1 : -1]))[0, 1] > 0.9
+
+
+def test_a_jump_and_a_bad_frame_leave_no_step() -> None:
+    """A level that jumps for good, and one wild bin, are left out; what follows goes on from the level before."""
+    values = np.random.default_rng(7).standard_normal(200)
+    disturbed = values.copy()
+    disturbed[80] += 500.0
+    disturbed[120:] += 500.0
+    clean, knocked = Swings(), Swings()
+    clean.add(*rows_of(values))
+    knocked.add(*rows_of(disturbed))
+    assert knocked.bins == clean.bins - 3
+    assert np.abs(knocked.read(60.0)[1]).max() < 3 * np.abs(clean.read(60.0)[1]).max()
+
+
+def test_memory_is_bounded_and_ascending() -> None:
+    """The newest ``CAPACITY`` bins are kept; times ascend to 0."""
+    swings = Swings()
+    swings.add(*rows_of(np.random.default_rng(8).standard_normal(CAPACITY * 2)))
+    t, levels = swings.read(1000.0)
+    assert len(t) == len(levels) == CAPACITY
+    assert t[-1] == 0.0
+    assert (np.diff(t) > 0).all()
+    assert len(swings.read(10.0)[0]) == 51
+
+
+def test_other_columns_are_refused_until_cleared() -> None:
+    """Rows of another width are an error that says what to do; after ``clear`` they are taken."""
+    swings = Swings()
+    swings.add(np.array([1], np.int64), np.zeros((1, 2), np.float32))
+    with pytest.raises(ValueError, match="clear first"):
+        swings.add(np.array([2], np.int64), np.zeros((1, 3), np.float32))
+    swings.clear()
+    swings.add(np.array([2], np.int64), np.zeros((1, 3), np.float32))
+    assert swings.columns == 3
