@@ -188,7 +188,7 @@ class Breathing:
         alone = not np.iscomplexobj(self.swings.reference)
         inside = (per_minute >= (LINE_EDGE if alone else LINE_LOW)) & (per_minute <= LINE_HIGH)
         k, c = divmod(int((z * inside[:, None]).argmax()), z.shape[1])
-        k, c = _fundamental(z, k, c)
+        k, c = _fundamental(z, inside, k, c)
         strongest = float(z[k, c])
         slow = per_minute[k] < LINE_EDGE
         window = t >= t[-1] - LINE_GRID.window_s[k]
@@ -219,10 +219,10 @@ class Breathing:
         return BreathingEstimate(now_ns, reason)
 
 
-def _fundamental(z: NDArray[np.float64], best: int, component: int) -> tuple[int, int]:
+def _fundamental(z: NDArray[np.float64], inside: NDArray[np.bool_], best: int, component: int) -> tuple[int, int]:
     """A peak at half the rate that is strong in itself, in any component, is the rate, and ``best`` its harmonic."""
     per_minute = LINE_GRID.per_minute
-    near = np.flatnonzero((np.abs(per_minute - per_minute[best] / 2.0) < 1.2) & (per_minute >= LINE_LOW))
+    near = np.flatnonzero((np.abs(per_minute - per_minute[best] / 2.0) < 1.2) & inside)
     if not len(near):
         return best, component
     row, c = divmod(int(z[near].argmax()), z.shape[1])
