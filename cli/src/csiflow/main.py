@@ -6,6 +6,7 @@ import typer
 
 from csiflow.commands.agent import PASS_ON, agent
 from csiflow.commands.bench import bench
+from csiflow.commands.calibrate import calibrate
 from csiflow.commands.capture import capture_signature
 from csiflow.commands.demo import demo
 from csiflow.commands.develop import lint, test
@@ -32,6 +33,7 @@ app.command()(nodes)
 app.command()(tail)
 app.command(context_settings=PASS_ON)(agent)
 app.command()(doctor)
+app.command()(calibrate)
 app.command()(capture_signature)
 app.add_typer(topics, name="topics")
 app.add_typer(signatures, name="signatures")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from csi_schemas import events, telemetry, topics
+from csi_schemas.calibration import CalibrationRequest, StreamCalibration
 from csi_schemas.common import Origin
 from csi_schemas.frame import CsiFrame, MultiBssidFrame
 from csi_schemas.introspection import (
@@ -17,11 +18,13 @@ from csi_schemas.introspection import (
     ZoneMember,
 )
 from csi_schemas.sensing import (
+    Calibration,
     Classification,
     EnhancedBreathing,
     EnhancedMotion,
     NodeFeatures,
     NodeReading,
+    RadioHealth,
     SensingFeatures,
     SensingUpdate,
     SignalField,
@@ -94,6 +97,10 @@ SENSING = SensingUpdate(
     signal_quality_score=0.7,
     quality_verdict="Defer",
     quality_reason="calibrating",
+    calibration=Calibration(
+        "suspect", "nothing was as quiet as the calibration for 3 minutes; run csiflow calibrate", _T, 0.5, "r1", 1.33
+    ),
+    health=RadioHealth(rate_hz=19.8, loss=0.01, dead_subcarriers=0, gain_states=2, drift=0.4),
 )
 
 MULTI_BSSID_SENSING = SensingUpdate(
@@ -303,6 +310,33 @@ SIGNATURE = Signature(
     provenance="synthetic",
 )
 
+CALIBRATION = StreamCalibration(
+    node_id="1",
+    stream="1x4@6",
+    provenance="synthetic",
+    cause="request",
+    origin=_ORIGIN,
+    first_ns=_T - 10_000_000_000,
+    last_ns=_T,
+    frames=200,
+    rate_hz=20.0,
+    live=[[1, 2, 3]],
+    subcarriers=4,
+    gain_read=[[0.5, -0.5, 0.1]],
+    gain_write=[[0.6, -0.6, 0.1]],
+    inverse_noise=[41.0, 39.5, 40.2],
+    widths=[2, 3, 4, 8],
+    level=[-0.8, -0.79, -0.77, -0.7],
+    profile=[1.1, 1.0, 0.9],
+    spread=[0.03, 0.03, 0.02],
+    quiet_level=-0.05,
+    quiet_tail=0.21,
+    request="r1",
+)
+CALIBRATION_REQUEST = CalibrationRequest(
+    id="r1", node_id="1", stream="1x4@6", provenance="synthetic", requested_ns=_T, duration_s=30.0
+)
+
 BY_TOPIC: dict[str, tuple[msgspec.Struct, ...]] = {
     topics.FRAMES.name: (FRAME, SCAN),
     topics.SENSING.name: (SENSING, MULTI_BSSID_SENSING),
@@ -311,5 +345,6 @@ BY_TOPIC: dict[str, tuple[msgspec.Struct, ...]] = {
     topics.MEMBERS.name: (MEMBER,),
     topics.CLUSTER.name: (CLUSTER,),
     topics.LATEST.name: (SENSING, SNAPSHOT),
+    topics.CALIBRATION.name: (CALIBRATION, CALIBRATION_REQUEST),
     topics.TELEMETRY.name: TELEMETRY,
 }

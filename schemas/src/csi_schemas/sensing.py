@@ -10,6 +10,7 @@ from typing import Literal
 
 import msgspec
 
+from csi_schemas.calibration import CalibrationState
 from csi_schemas.common import Origin, Provenance
 
 MotionLevel = Literal["absent", "present_still", "present_moving", "active"]
@@ -109,6 +110,37 @@ class EnhancedBreathing(msgspec.Struct):
     """Access points that took part."""
 
 
+class Calibration(msgspec.Struct, omit_defaults=True):
+    """What the windowed path thinks of its calibration of this stream."""
+
+    state: CalibrationState
+    reason: str | None = None
+    """Why it is suspect, and what to do."""
+    since_ns: int | None = None
+    """Receive time of the last frame it was learnt from, ns since the Unix epoch."""
+    progress: float | None = None
+    """Share of the stretch that is learnt from now, 0-1."""
+    request: str | None = None
+    """The request that is being answered."""
+    threshold: float | None = None
+    """Excess over the quiet's level from which motion begins, log energy; it follows the stream's own quiet."""
+
+
+class RadioHealth(msgspec.Struct, omit_defaults=True):
+    """The state of a stream's radio, over its last minute."""
+
+    rate_hz: float
+    """Frames per second received."""
+    loss: float
+    """Share of frames that sequence numbers say were lost, 0-1."""
+    dead_subcarriers: int
+    """Sub-carriers that carried signal when it was calibrated and carry none now."""
+    gain_states: int
+    """Profiles that the radio switches between, 1 when it does not."""
+    drift: float
+    """Distance of the quiet profile from the calibrated one, in quiet standard deviations."""
+
+
 class NodeFeatures(msgspec.Struct):
     """One node's share, where an update is about several."""
 
@@ -156,4 +188,6 @@ class SensingUpdate(msgspec.Struct, omit_defaults=True, tag_field="type", tag="s
     """Why the verdict is not Permit."""
     bssid_count: int | None = None
     """Access points in the window, for multi-BSSID nodes."""
+    calibration: Calibration | None = None
+    health: RadioHealth | None = None
     node_features: list[NodeFeatures] | None = None

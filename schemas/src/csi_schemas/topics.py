@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from csi_schemas.calibration import AnyCalibration
 from csi_schemas.events import AnyEvent
 from csi_schemas.frame import AnyFrame
 from csi_schemas.introspection import ClusterSnapshot, IntrospectionSnapshot, ZoneMember
@@ -112,6 +113,15 @@ LATEST = TopicSpec(
     producers=("events", "introspection"),
     consumers=("gateway",),
 )
+CALIBRATION = TopicSpec(
+    "csi.calibration.v1",
+    "node id/stream label/provenance (a request: and /request), partitioned by node id",
+    AnyCalibration,
+    "What the windowed path has learnt of every stream's quiet, and requests to learn it anew.",
+    cleanup_policy="compact",
+    producers=("events",),
+    consumers=("events",),
+)
 TELEMETRY = TopicSpec(
     "csi.telemetry.v1",
     "node id",
@@ -130,5 +140,16 @@ REJECTED = TopicSpec(
     headers=("reason", "detail", "source", "received", "provenance"),
 )
 
-TOPICS: tuple[TopicSpec, ...] = (FRAMES, SENSING, EVENTS, INTROSPECTION, MEMBERS, CLUSTER, LATEST, TELEMETRY, REJECTED)
+TOPICS: tuple[TopicSpec, ...] = (
+    FRAMES,
+    SENSING,
+    EVENTS,
+    INTROSPECTION,
+    MEMBERS,
+    CLUSTER,
+    LATEST,
+    CALIBRATION,
+    TELEMETRY,
+    REJECTED,
+)
 BY_NAME: dict[str, TopicSpec] = {topic.name: topic for topic in TOPICS}

@@ -6,6 +6,7 @@ from dataclasses import fields
 
 import numpy as np
 import pytest
+from csi_events.baseline import Promise
 from csi_events.confidence import ABSENT_CAP, HELD, SURE, of_absent, of_held, of_moving
 from csi_events.decision import RULES
 from csi_events.offline import Judged, Recording, frame_states, run
@@ -15,6 +16,7 @@ from csi_schemas.events import (
     BreathingEstimated,
     MotionEnded,
     MotionStarted,
+    NodeDegraded,
     PresenceEnded,
     PresenceStarted,
 )
@@ -187,6 +189,9 @@ def test_motion_that_cannot_be_confirmed_ends_with_the_hold() -> None:
     thin = t_ns[fast - 1] + SECOND * np.arange(1, slow + 1, dtype=np.int64)
     judged = judge(iq[: fast + slow], np.concatenate((t_ns[:fast], thin)))
     events = [event for window in judged for event in window.events]
+    (degraded,) = [event for event in events if isinstance(event, NodeDegraded)]
+    assert "frames/s where it was calibrated at 50.0" in degraded.reason
+    events.remove(degraded)
     assert [type(e) for e in events] == [PresenceStarted, MotionStarted, MotionEnded, PresenceEnded]
     assert [e.confidence for e in events[2:]] == [0.0, 0.0]
     assert (events[2].timestamp_ns - int(t_ns[fast - 1])) / 1e9 == pytest.approx(16, abs=1.5)
@@ -272,3 +277,74 @@ def test_a_stream_is_small() -> None:
     held = [value for value in values if isinstance(value, np.ndarray)]
     assert sum(array.nbytes for array in held) < 300_000
     assert stream.baseline.stretch is None
+
+
+def test_a_gain_state_never_met_is_not_motion_for_ever() -> None:
+    """A radio that begins to switch its gain after the calibration reads as motion for half a minute, then as quiet.
+
+    Somebody who walks afterwards is still seen.
+    """
+    t = np.arange(int(110 * RATE)) / RATE
+    h = channel(len(t), rate_hz=RATE, moving=t >= 90)
+    switched = (t >= 20) & (np.random.default_rng(3).random(len(t)) < 0.4)
+    h[switched] *= np.linspace(0.6, 1.4, h.shape[2])
+    judged = judge(quantised(h))
+    states = frame_states(judged, len(t))
+    assert states[(t > 22) & (t < 30)].mean() > 0.9
+    assert not states[(t > 50) & (t < 89)].any()
+    assert states[t > 92].mean() > 0.9
+    assert [w.result.calibrated for w in judged].count(True) == 2
+
+
+def test_a_calibration_says_how_it_is() -> None:
+    """Calibrating with progress, then ok with a threshold; suspect once three minutes held nothing quiet."""
+    t = np.arange(int(280 * RATE)) / RATE
+    judged = judge(quantised(channel(len(t), rate_hz=RATE, moving=t >= 30)))
+    said = [w.update.calibration for w in judged]
+    assert all(each is not None for each in said)
+    states = [each.state for each in said if each is not None]
+    order = [state for i, state in enumerate(states) if i == 0 or states[i - 1] != state]
+    assert order == ["calibrating", "ok", "suspect"]
+    progress = [each.progress for each in said if each is not None and each.progress is not None]
+    assert progress == sorted(progress)
+    last = said[-1]
+    assert last is not None
+    assert last.reason is not None
+    assert "csiflow calibrate" in last.reason
+    assert last.threshold is not None
+
+
+def test_a_requested_calibration_replaces_the_old_one() -> None:
+    """Asked for twenty seconds, a stream learns from them, goes on judging meanwhile, and names the request."""
+    iq, t_ns = visit(seconds=60, start=58, stop=60), times(3000, RATE)
+    recording = Recording.from_iq(iq, t_ns)
+    stream = Stream(15 * SECOND)
+    answers = []
+    for start in range(0, 2992, 16):
+        window = slice(start, start + 16)
+        if start == 1008:
+            stream.baseline.ask(Promise("r1", 20.0))
+        result = stream.window(recording.amplitude[window], None, t_ns[window])
+        assert result.calibration is not None
+        answers.append((result.calibration.state, result.calibration.request, result.verdict.quality))
+        if result.calibrated and start > 1008:
+            assert start / RATE == pytest.approx(40.2, abs=0.5)
+    assert ("calibrating", "r1", "Permit") in answers
+    assert stream.baseline.learnt is not None
+    assert (stream.baseline.learnt.cause, stream.baseline.learnt.request) == ("request", "r1")
+    assert answers[-1][0] == "ok"
+
+
+def test_a_withdrawn_request_leaves_the_calibration() -> None:
+    """Withdrawn, a request leaves the old quiet in use; another's withdrawal does not touch it."""
+    stream = Stream(15 * SECOND)
+    recording = Recording.from_iq(visit(), times(3000, RATE))
+    for start in range(0, 960, 16):
+        stream.window(recording.amplitude[start : start + 16], None, recording.t_ns[start : start + 16])
+    quiet = stream.baseline.quiet
+    stream.baseline.ask(Promise("r1", 20.0))
+    stream.baseline.withdraw("r2")
+    assert stream.baseline.stretch is not None
+    stream.baseline.withdraw("r1")
+    assert stream.baseline.stretch is None
+    assert stream.baseline.quiet is quiet

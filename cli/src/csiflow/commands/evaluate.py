@@ -45,6 +45,16 @@ def evaluate(
     group: Annotated[
         str, typer.Option(help="Regular expression: what it catches names a pool of recordings; by default the folder.")
     ] = "",
+    skip_in: Annotated[
+        str, typer.Option(help="Regular expression: --skip holds only for recordings in whose path it is found.")
+    ] = "",
+    leave_one_source_out: Annotated[
+        bool,
+        typer.Option(
+            "--leave-one-source-out",
+            help="Instead: motion only, each folder judged with constants chosen on all the others.",
+        ),
+    ] = False,
     shapes: Annotated[
         bool, typer.Option("--shapes", help="Instead: learn signatures from some takes, recognise the others.")
     ] = False,
@@ -96,6 +106,7 @@ def evaluate(
             "--signatures": signatures,
             "--share": share,
             "--skip": skip,
+            "--leave-one-source-out": leave_one_source_out,
             "--calibrate-from": calibrate_from,
         },
         own={"--session": session, "--labels": labels, "--pieces": pieces, "--seen": seen},
@@ -118,11 +129,18 @@ def evaluate(
         settings = Settings(
             labelling=labelling,
             skip_s=parse_duration(skip) if skip else 0.0,
+            skip_in=pattern(skip_in, "--skip-in"),
             signatures=read_library(signatures or _default_library()),
             calibrate_from=calibrate_from,
             take=takes,
             plots=plots,
         )
+        if leave_one_source_out:
+            from csiflow.commands.evaluate_left_out import evaluate_left_out  # noqa: PLC0415
+            from csiflow.evaluation.files import expand  # noqa: PLC0415
+
+            files, sharing = expand(recordings), pattern(share, "--share")
+            raise typer.Exit(evaluate_left_out(files, settings, sharing, groups, processes, as_json_line=as_json))
         report = _run(recordings, settings, pattern(share, "--share"), groups, processes)
     except EvaluationError as error:
         fail(escape(str(error)), 2)

@@ -98,6 +98,8 @@ class Settings:
 
     labelling: Labelling = field(default_factory=Labelling)
     skip_s: float = 0.0
+    skip_in: re.Pattern[str] | None = None
+    """Only recordings in whose path this is found skip."""
     signatures: tuple[Signature, ...] = ()
     calibrate_from: Path | None = None
     """Calibrates recordings that have no quiet of their own."""
@@ -105,6 +107,10 @@ class Settings:
     """A signature in whose id it catches the same as in a recording's path is not used on that recording."""
     plots: Path | None = None
     """Folder for the time lines."""
+
+    def skip_for(self, path: Path) -> float:
+        """Return how much of the start of a recording never calibrates, s."""
+        return self.skip_s if self.skip_in is None or self.skip_in.search(path.as_posix()) else 0.0
 
     def library_for(self, path: Path) -> tuple[Signature, ...]:
         """Return the signatures that a recording may be judged by."""
@@ -130,9 +136,22 @@ def read_library(folder: Path | None) -> tuple[Signature, ...]:
     return tuple(report.signatures)
 
 
-def judge(labelled: LabelledRecording, settings: Settings, shared: Calibration | None) -> Outcome:
-    """Judge one recording; ``shared`` calibrates in place of its own quiet."""
-    stretch = first_quiet(labelled, settings.skip_s)
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What calibrates a recording, and from where on it is counted."""
+
+    calibration: Calibration | None
+    reason: str
+    """Why there is none."""
+    counted: int
+    """First frame of which onsets and alarms count."""
+    since_s: float
+    """Time from which seconds of motion count."""
+
+
+def choose(labelled: LabelledRecording, settings: Settings, shared: Calibration | None) -> Chosen:
+    """Find what calibrates a recording; ``shared`` does in place of its own quiet."""
+    stretch = first_quiet(labelled, settings.skip_for(labelled.path))
     calibration, reason = shared, ""
     if calibration is None and stretch is not None:
         try:
@@ -154,6 +173,13 @@ def judge(labelled: LabelledRecording, settings: Settings, shared: Calibration |
     since_s = wait_s
     if own:
         since_s = float(t[counted]) if counted < len(t) else math.inf
+    return Chosen(calibration, reason, counted, since_s)
+
+
+def judge(labelled: LabelledRecording, settings: Settings, shared: Calibration | None) -> Outcome:
+    """Judge one recording; ``shared`` calibrates in place of its own quiet."""
+    chosen = choose(labelled, settings, shared)
+    calibration, counted, since_s = chosen.calibration, chosen.counted, chosen.since_s
     windows = window_answers(labelled, calibration)
     library = settings.library_for(labelled.path)
     frames = frame_answers(labelled, library)
@@ -164,7 +190,7 @@ def judge(labelled: LabelledRecording, settings: Settings, shared: Calibration |
     outcome = _count(labelled, windows, frames, counted)
     outcome.motion = count_motion(labelled, windows.moving, since_s)
     if calibration is None:
-        outcome.motion = Motion(why=[reason])
+        outcome.motion = Motion(why=[chosen.reason])
     elif labelled.scope == "clip":
         outcome.motion = Motion(why=["the label is for the whole clip, of which the action fills only a part"])
     outcome.about = _about(labelled, calibration, since_s)
@@ -199,7 +225,7 @@ def borrowed(settings: Settings) -> Calibration:
     path = settings.calibrate_from
     assert path is not None  # noqa: S101 - the caller's condition, for the type checker
     labelled = load(path, str(path), settings.labelling)
-    stretch = first_quiet(labelled, settings.skip_s)
+    stretch = first_quiet(labelled, settings.skip_for(path))
     if stretch is None:
         raise EvaluationError(
             f"{path}, given with --calibrate-from, has no quiet stretch; name its labels --quiet-labels"

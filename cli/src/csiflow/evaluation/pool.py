@@ -55,7 +55,7 @@ def judge_unit(unit: Unit, settings: Settings) -> list[Outcome | Failure]:
         except EvaluationError as error:
             results.append(Failure(str(path), str(error)))
     try:
-        shared = _shared(loaded, settings) if len(unit) > 1 else None
+        shared = shared_calibration(loaded, settings) if len(unit) > 1 else None
     except ValueError as error:
         return [*results, *(Failure(labelled.name, str(error)) for labelled in loaded)]
     for labelled in loaded:
@@ -66,9 +66,10 @@ def judge_unit(unit: Unit, settings: Settings) -> list[Outcome | Failure]:
     return results
 
 
-def _shared(loaded: list[LabelledRecording], settings: Settings) -> Calibration | None:
+def shared_calibration(loaded: list[LabelledRecording], settings: Settings) -> Calibration | None:
+    """Return the calibration on the first quiet of the first recording that has one."""
     for labelled in loaded:
-        stretch = first_quiet(labelled, settings.skip_s)
+        stretch = first_quiet(labelled, settings.skip_for(labelled.path))
         if stretch is not None:
             return learn(labelled, stretch)
     return None

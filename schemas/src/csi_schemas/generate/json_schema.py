@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from csi_schemas import common, events, frame, introspection, sensing, signature, telemetry
+from csi_schemas import calibration, common, events, frame, introspection, sensing, signature, telemetry
 from csi_schemas.generate.descriptions import field_descriptions, plain
 from csi_schemas.topics import TOPICS
 
@@ -18,7 +18,7 @@ SIGNATURE_NAME = "signature.v1"
 
 def structs() -> dict[str, type[msgspec.Struct]]:
     """Every message type by name."""
-    modules = (common, events, frame, introspection, sensing, signature, telemetry)
+    modules = (calibration, common, events, frame, introspection, sensing, signature, telemetry)
     return {
         name: member
         for module in modules

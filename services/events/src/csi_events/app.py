@@ -7,16 +7,19 @@ from weakref import WeakSet
 
 from csi_runtime.exits import run_configured
 from csi_runtime.metrics import STREAM_STREAMS
-from csi_schemas.topics import EVENTS, FRAMES, LATEST, SENSING
+from csi_schemas.topics import CALIBRATION, EVENTS, FRAMES, LATEST, SENSING
 from csi_streaming import run_service
 
+from csi_events.calibration_feed import CalibrationFeed, KnownCalibrations
 from csi_events.processor import EventsProcessor
 from csi_events.settings import EventsSettings
 
 
-def make_processor(settings: EventsSettings, alive: WeakSet[EventsProcessor], partition: int) -> EventsProcessor:
+def make_processor(
+    settings: EventsSettings, calibrations: KnownCalibrations, alive: WeakSet[EventsProcessor], partition: int
+) -> EventsProcessor:
     """Make the processor of one partition; ``alive`` knows it for as long as the worker does."""
-    processor = EventsProcessor(partition, settings)
+    processor = EventsProcessor(partition, settings, calibrations)
     alive.add(processor)
     return processor
 
@@ -28,13 +31,14 @@ def start() -> int:
     STREAM_STREAMS.labels("events").set_function(
         lambda: sum(len(processor.entries) + len(processor.scans.entries) for processor in alive)
     )
-    return run_service(
-        "events",
-        settings,
-        partial(make_processor, settings, alive),
-        source=FRAMES,
-        outputs=(SENSING, EVENTS, LATEST),
-    )
+    with CalibrationFeed(settings.kafka).running() as calibrations:
+        return run_service(
+            "events",
+            settings,
+            partial(make_processor, settings, calibrations, alive),
+            source=FRAMES,
+            outputs=(SENSING, EVENTS, LATEST, CALIBRATION),
+        )
 
 
 def main() -> int:

@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from csi_events.quiet import CALIBRATION_FRAMES, CALIBRATION_MAX_FRAMES, CALIBRATION_S, Quiet, calibrate
+from csi_events.quiet import (
+    CALIBRATION_BYTES,
+    CALIBRATION_FRAMES,
+    CALIBRATION_MAX_FRAMES,
+    CALIBRATION_S,
+    Quiet,
+    calibrate,
+)
 
 if TYPE_CHECKING:
+    from csi_schemas.calibration import CalibrationCause
     from numpy.typing import NDArray
 
 QUIETER = -0.5
 """Median score of a stretch below which it is the better quiet: it has 0.6 times the energy of what was learnt."""
 DISTURBED = 0.5
 """Score of a window that ends the stretch it is in: no better quiet is learnt from it."""
+BLOCK_S = 60.0
 BLOCK_NS = 60_000_000_000
 """Time over which one low quantile of the scores is taken."""
 BLOCK_WINDOWS = 20
@@ -26,37 +36,82 @@ RISE_BLOCKS = 10
 """Blocks in a row whose low quantile must lie above the motion threshold before the level rises."""
 
 
+SUSPECT_BLOCKS = 3
+"""After so many blocks in a row that never were quiet the calibration is suspect."""
+UNSEEN_S = 10.0
+"""Motion that lasts this long is asked whether it is a gain state that the calibration has not met."""
+
+
+class Promise(NamedTuple):
+    """Somebody's request to calibrate now."""
+
+    id: str
+    duration_s: float
+
+
 @dataclass(slots=True)
 class Stretch:
     """Frames put by for a calibration."""
 
+    cause: CalibrationCause = "start"
+    wanted_s: float = CALIBRATION_S
+    request: str | None = None
     amplitude: list[NDArray[np.float32]] = field(default_factory=list)
     t_ns: list[NDArray[np.int64]] = field(default_factory=list)
     frames: int = 0
     scores: list[float] = field(default_factory=list)
     """Scores of its windows, where a calibration existed."""
+    windows: int = 0
+    first_ns: int = 0
+    last_ns: int = 0
 
-    def add(self, t_ns: NDArray[np.int64], amplitude: NDArray[np.float32]) -> None:
-        """Add one window's frames, ascending in time."""
-        self.t_ns.append(t_ns)
-        self.amplitude.append(amplitude)
-        self.frames += len(t_ns)
+    def add(self, t_ns: NDArray[np.int64], amplitude: NDArray[np.float32], rate_hz: float | None = None) -> None:
+        """Add one window's frames, ascending in time.
+
+        A stretch that was asked to last longer than the memory for its frames keeps every so many windows, which
+        ``rate_hz`` decides.
+        """
+        if not self.windows:
+            self.first_ns = int(t_ns[0])
+        self.last_ns = int(t_ns[-1])
+        self.windows += 1
+        every = 1 if rate_hz is None else math.ceil(self.wanted_s * rate_hz / self._most(amplitude))
+        if (self.windows - 1) % every == 0:
+            self.t_ns.append(t_ns)
+            self.amplitude.append(amplitude)
+            self.frames += len(t_ns)
+
+    @staticmethod
+    def _most(amplitude: NDArray[np.float32]) -> int:
+        """Frames that are kept at most."""
+        fitting = CALIBRATION_BYTES // (4 * amplitude[0].size)
+        return int(min(CALIBRATION_MAX_FRAMES, max(CALIBRATION_FRAMES, fitting)))
 
     @property
     def seconds(self) -> float:
         """Time between the first and the last frame."""
-        return float(self.t_ns[-1][-1] - self.t_ns[0][0]) * 1e-9 if self.frames else 0.0
+        return (self.last_ns - self.first_ns) * 1e-9
+
+    @property
+    def progress(self) -> float:
+        """Share of the wanted time that is over, 0-1."""
+        return min(1.0, max(0.0, self.seconds / self.wanted_s))
 
     @property
     def complete(self) -> bool:
         """Long enough to calibrate on."""
-        enough = self.seconds >= CALIBRATION_S and self.frames >= CALIBRATION_FRAMES
-        return enough or self.frames >= CALIBRATION_MAX_FRAMES
+        if self.seconds >= self.wanted_s and self.frames >= CALIBRATION_FRAMES:
+            return True
+        return self.request is None and bool(self.amplitude) and self.frames >= self._most(self.amplitude[0])
+
+    def joined(self) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+        """Return the frames and their times, s."""
+        t_ns = np.concatenate(self.t_ns)
+        return np.concatenate(self.amplitude), (t_ns - t_ns[0]) * 1e-9
 
     def calibrate(self) -> Quiet | None:
         """See :func:`csi_events.quiet.calibrate`."""
-        t_ns = np.concatenate(self.t_ns)
-        return calibrate(np.concatenate(self.amplitude), (t_ns - t_ns[0]) * 1e-9)
+        return calibrate(*self.joined())
 
 
 @dataclass(slots=True)
@@ -64,19 +119,40 @@ class Baseline:
     """Calibration of one stream and what keeps it true.
 
     It can: calibrate on a first stretch that holds motion for less than half; recover from one that held more, once
-    ``CALIBRATION_S`` of something quieter follow; follow a level that is louder for good, in steps, after
-    ``RISE_BLOCKS`` minutes without one quiet fifth. It cannot: know quiet from a motion that never pauses, or learn
-    within those minutes that a new noise is not motion. The way down is quick and the way up slow, so a stream settles
-    on its quietest ten seconds, and what is restless beside them reads as motion.
+    ``CALIBRATION_S`` of something quieter follow; learn a gain state that the calibration has not met, even while
+    somebody moves; learn anew on request; follow a level that is louder for good, in steps, after ``RISE_BLOCKS``
+    minutes without one quiet fifth, and say meanwhile that it is suspect. It cannot: know quiet from a motion that
+    never pauses, or learn within those minutes that a new noise is not motion.
     """
 
     quiet: Quiet | None = None
     stretch: Stretch | None = field(default_factory=Stretch)
     """Frames of the calibration under way; ``None`` when there is none."""
+    learnt: Stretch | None = None
+    """What the present quiet was learnt from, without its frames; ``None`` when it came from elsewhere."""
     block_start_ns: int = 0
     block: list[float] = field(default_factory=list)
     low: list[float] = field(default_factory=list)
     """Low quantiles of the excess in the newest blocks in a row that never were quiet."""
+
+    @property
+    def suspect(self) -> bool:
+        """The quiet has not been seen for minutes."""
+        return len(self.low) >= SUSPECT_BLOCKS
+
+    @property
+    def began_anew(self) -> bool:
+        """The newest calibration moved level and profile; one that only leaves out a gain state does not."""
+        return self.learnt is None or self.learnt.cause != "gain"
+
+    def ask(self, promise: Promise) -> None:
+        """Begin to learn anew because somebody promises quiet."""
+        self.stretch = Stretch("request", promise.duration_s, promise.id)
+
+    def withdraw(self, request: str) -> None:
+        """Stop learning for this request."""
+        if self.stretch is not None and self.stretch.request == request:
+            self.stretch = Stretch() if self.quiet is None else None
 
     def gather(self, t_ns: NDArray[np.int64], amplitude: NDArray[np.float32]) -> bool:
         """Put by frames for the calibration under way, if there is one.
@@ -87,20 +163,31 @@ class Baseline:
         if self.stretch is None:
             return False
         stretch = self.stretch
-        stretch.add(t_ns, amplitude)
+        rate_hz = self.quiet.rate_hz if self.quiet is not None and stretch.request is not None else None
+        stretch.add(t_ns, amplitude, rate_hz)
         if not stretch.complete:
             return False
-        better = self.quiet is None or (bool(stretch.scores) and statistics.median(stretch.scores) < QUIETER)
-        learnt = stretch.calibrate() if better else None
+        learnt = self._learn(stretch)
         self.stretch = Stretch() if self.quiet is None and learnt is None else None
         if learnt is None:
             return False
         self.quiet = learnt
+        stretch.amplitude, stretch.t_ns = [], []
+        self.learnt = stretch
         self.block.clear()
         self.low.clear()
         return True
 
-    def observe(self, score: float, excess: float, now_ns: int, threshold: float) -> float:
+    def _learn(self, stretch: Stretch) -> Quiet | None:
+        """Make a calibration of a complete stretch, if it gives a better one than there is."""
+        if stretch.cause == "gain":
+            return None if self.quiet is None else self.quiet.with_unseen_gain(stretch.joined()[0])
+        quieter = bool(stretch.scores) and statistics.median(stretch.scores) < QUIETER
+        if self.quiet is None or stretch.request is not None or quieter:
+            return stretch.calibrate()
+        return None
+
+    def observe(self, score: float, excess: float, now_ns: int, threshold: float, moving_s: float = 0.0) -> float:
         """Take a window's score and see whether the quiet is still the quiet.
 
         Args:
@@ -108,22 +195,32 @@ class Baseline:
             excess: over the level that is believed now.
             now_ns: receive time of the window's last frame.
             threshold: excess below which motion ends.
+            moving_s: for how long somebody has been moving.
 
         Returns:
             By how much the level is to rise for good, log energy: nearly always 0.
         """
-        if score >= DISTURBED:
-            self.stretch = None
-        elif self.stretch is not None:
-            self.stretch.scores.append(score)
-        elif score < QUIETER:
-            self.stretch = Stretch()
+        self._keep_stretch(score, moving_s)
         if not self.block:
             self.block_start_ns = now_ns
         self.block.append(excess)
         if now_ns - self.block_start_ns >= BLOCK_NS and len(self.block) >= BLOCK_WINDOWS:
             return self._close_block(threshold)
         return 0.0
+
+    def _keep_stretch(self, score: float, moving_s: float) -> None:
+        """Begin to put frames by when there may be something to learn, and stop when there is not."""
+        stretch = self.stretch
+        if stretch is not None and stretch.cause in {"request", "gain"}:
+            if stretch.cause == "gain" and not moving_s:
+                self.stretch = None
+            return
+        if score >= DISTURBED:
+            self.stretch = Stretch("gain") if moving_s >= UNSEEN_S and moving_s % BLOCK_S < UNSEEN_S * 2 else None
+        elif stretch is not None:
+            stretch.scores.append(score)
+        elif score < QUIETER:
+            self.stretch = Stretch("quieter")
 
     def _close_block(self, threshold: float) -> float:
         low = float(np.quantile(self.block, LOW_QUANTILE))

@@ -93,7 +93,7 @@ def _steady(
         for d in range(len(read)):
             along = 0.0
             for c in range(columns):
-                along += x[f, c] * read[d, c]
+                along += y[f, c] * read[d, c]
             for c in range(columns):
                 y[f, c] -= along * write[d, c]
         for c in range(columns):

@@ -165,6 +165,13 @@ class MotionDecision:
         """Take what has never been quieter than this for the quiet."""
         self.state[LEVEL] += by
 
+    def restore(self, level: float, tail: float, seconds: float) -> None:
+        """Take up what was learnt before, with a calibration of so many seconds."""
+        self.calibrated(seconds)
+        self.state[LEVEL] = level
+        if tail > 0.0:
+            self.state[TAIL], self.state[TAIL_S] = tail, self.rules.tail_memory_s
+
     def rest(self) -> None:
         """Nothing moves any more, though nobody saw it end."""
         self.state[ON] = self.state[EVIDENCE] = 0.0
@@ -173,3 +180,8 @@ class MotionDecision:
     def level(self) -> float:
         """The quiet's present level, in scores."""
         return float(self.state[LEVEL])
+
+    @property
+    def tail(self) -> float:
+        """Mean excess of the quiet's scores over that level."""
+        return float(self.state[TAIL])

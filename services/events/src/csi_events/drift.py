@@ -32,6 +32,8 @@ class Drift:
     newest_ns: int
     shifted_ns: int | None = None
     """Since when the average is away from the reference."""
+    shift: float = 0.0
+    """Distance of the average from the reference, in quiet standard deviations."""
 
     @classmethod
     def start(cls, quiet: Quiet, now_ns: int) -> Drift:
@@ -49,6 +51,7 @@ class Drift:
         self.newest_ns = now_ns
         self.profile += np.float32(1.0 - math.exp(-min(elapsed_s, 1.0) / SETTLE_S)) * (profile - self.profile)
         shift = float(np.sqrt(np.mean(((self.profile - self.reference) / self.spread) ** 2)))
+        self.shift = shift
         if shift < MIN_DRIFT:
             self.shifted_ns = None
             return None

@@ -29,8 +29,13 @@ frames ``LAG`` apart: 1 for a radio that switches at random, little for what mov
 stretches of eight radios, 0.15-0.7 in motion at 10 to 140 frames/s, and in a calibration that holds some."""
 
 
+TWO_VALUES = 0.1
+"""Share of the variance along a direction that may be left about two values, for it to be a switch: a sine leaves 0.19,
+white noise 0.36."""
+
+
 class GainStates(NamedTuple):
-    """Directions to leave out: ``x - (x @ read.T) @ write`` is blind to them."""
+    """Directions to leave out, one after the other: from ``x`` goes ``(x @ read) * write`` of each."""
 
     read: NDArray[np.float32]
     """(directions, columns)."""
@@ -39,15 +44,28 @@ class GainStates(NamedTuple):
 
     def removed(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return ``x`` (frames, columns) without these directions."""
-        return np.asarray(x - (x @ self.read.T) @ self.write, dtype=np.float32)
+        left = x
+        for read, write in zip(self.read, self.write, strict=True):
+            left = left - np.outer(left @ read, write).astype(np.float32)
+        return left
+
+    def joined(self, others: GainStates) -> GainStates:
+        """Return these and then ``others``, the first ``MOST`` of them."""
+        both = (np.concatenate(pair)[:MOST] for pair in zip(self, others, strict=True))
+        return GainStates(*(np.ascontiguousarray(part) for part in both))
 
 
-def gain_states(x: NDArray[np.float32]) -> GainStates:
+def gain_states(x: NDArray[np.float32], *, switches_only: bool = False) -> GainStates:
     """Find the directions of gain in a stretch ``x`` (frames, columns) of at least 4 frames.
 
     Differences of consecutive frames are divided by each column's noise. White noise in n differences of D columns
     puts at most the share (1 + sqrt(D / n))^2 / D of its variance in one direction (the edge of Marchenko and Pastur,
     1967); a direction with ``OUTLIER`` times that is not noise.
+
+    Args:
+        x: (frames, columns) normalised amplitudes.
+        switches_only: only directions along which the frames have two values. A stretch in which somebody moves needs
+            that: at 10 frames/s a person's motion forgets as quickly as a radio.
     """
     noise = noise_scale(x)
     plain = shortened_differences(x, KNOCK) / noise
@@ -57,7 +75,11 @@ def gain_states(x: NDArray[np.float32]) -> GainStates:
     share = singular**2 / max(float(np.sum(plain**2)), 1e-12)
     edge = (1.0 + np.sqrt(columns / count)) ** 2 / columns
     outliers = directions[: min(int(np.sum(share > OUTLIER * edge)), columns - 1)]
-    found = outliers[_forgets((x / noise) @ outliers.T)][:MOST]
+    along = (x / noise) @ outliers.T
+    chosen = _forgets(along)
+    if switches_only:
+        chosen &= _has_two_values(along)
+    found = outliers[chosen][:MOST]
     return GainStates((found / noise).astype(np.float32), (found * noise).astype(np.float32))
 
 
@@ -66,3 +88,16 @@ def _forgets(along: NDArray[np.float64]) -> NDArray[np.bool_]:
     lag = min(LAG, len(along) - 1)
     near, far = (np.mean((along[m:] - along[:-m]) ** 2, axis=0) for m in (1, lag))
     return np.asarray(near >= FORGETS * far)
+
+
+def _has_two_values(along: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Say of which columns of ``along`` (frames, directions) two values explain all but ``TWO_VALUES`` of the variance.
+
+    The best split of the sorted values in two, by one pass over their cumulative sums.
+    """
+    count = len(along)
+    ordered = np.sort(along - along.mean(axis=0), axis=0)
+    below = np.cumsum(ordered, axis=0)[:-1]
+    sizes = np.arange(1, count)[:, None]
+    explained = np.max(below**2 * count / (sizes * (count - sizes)), axis=0)
+    return np.asarray(explained >= (1.0 - TWO_VALUES) * np.sum(ordered**2, axis=0))

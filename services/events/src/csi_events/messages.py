@@ -10,6 +10,7 @@ from csi_schemas.events import (
     DriftDetected,
     MotionEnded,
     MotionStarted,
+    NodeDegraded,
     PresenceEnded,
     PresenceStarted,
 )
@@ -86,6 +87,8 @@ def sensing_update(
         signal_quality_score=round(result.usable * received / (received + window.missing), 3),
         quality_verdict=result.verdict.quality,
         quality_reason=result.verdict.reason,
+        calibration=result.calibration,
+        health=result.health,
     )
 
 
@@ -115,4 +118,5 @@ def window_events(about: Source, result: WindowResult, timestamp_ns: int, origin
         events.append(BreathingEstimated(**breathing, breathing_rate_bpm=round(estimate.bpm, 2)))
     if result.drift is not None:
         events.append(DriftDetected(**common, drift=round(result.drift, 2)))
+    events += [NodeDegraded(**{**common, "confidence": None}, reason=reason) for reason in result.degraded]
     return events

@@ -18,6 +18,8 @@ from csi_schemas.topics import EVENTS, LATEST, SENSING
 from csi_streaming import Output
 from csi_streaming.frames import FrameDecoder
 
+from csi_events.calibration_feed import KnownCalibrations
+from csi_events.calibrations import StreamCalibrations
 from csi_events.messages import Source, sensing_update, window_events
 from csi_events.multi_bssid.streams import ScanStreams
 from csi_events.normalise import window_amplitude
@@ -48,6 +50,7 @@ class Entry:
     latest_key: bytes
     window: WindowBuffer
     stream: Stream
+    calibrations: StreamCalibrations
     frames: int = 0
     """Frames so far."""
     noticed_frames: int = -1
@@ -78,8 +81,9 @@ class EventsProcessor:
     counts on from what the warm-up held.
     """
 
-    def __init__(self, partition: int, settings: EventsSettings) -> None:
-        """Start without any state."""
+    def __init__(self, partition: int, settings: EventsSettings, calibrations: KnownCalibrations | None = None) -> None:
+        """Start without any state but the calibrations that are stored."""
+        self._calibrations = KnownCalibrations() if calibrations is None else calibrations
         self.entries: dict[Key, Entry] = {}
         self.scans = ScanStreams(partition, settings)
         self._partition = partition
@@ -146,12 +150,14 @@ class EventsProcessor:
 
     def _new_entry(self, frame: CsiFrame) -> Entry:
         stream = frame.stream
+        about = Source(stream, frame.provenance, frame.source)
         return Entry(
-            about=Source(stream, frame.provenance, frame.source),
+            about=about,
             key=stream.node_id.encode(),
             latest_key=f"{stream.node_id}/{stream.label}/{frame.provenance}/sensing_update".encode(),
             window=WindowBuffer.empty(self._rule),
             stream=Stream(self._hold_ns),
+            calibrations=StreamCalibrations(about, self._calibrations),
         )
 
     def _judge(self, entry: Entry, closed: ClosedWindow, *, live: bool = True) -> Iterator[Output]:
@@ -159,9 +165,11 @@ class EventsProcessor:
         shape = (len(closed.t_ns), about.stream.n_antennas, about.stream.n_subcarriers)
         iq = iq_view(closed.iq, shape[0] * shape[1], shape[2]).reshape(*shape, 2)
         amplitude = window_amplitude(iq)
-        result = entry.stream.window(amplitude, iq if shape[1] > 1 else None, np.array(closed.t_ns, np.int64))
-        origin = Origin(self._topic, self._partition, closed.last_offset)
         newest_ns = max(closed.t_ns)
+        entry.calibrations.before(entry.stream, newest_ns)
+        t_ns = np.array(closed.t_ns, np.int64)
+        result = entry.stream.window(amplitude, iq if shape[1] > 1 else None, t_ns, closed.missing)
+        origin = Origin(self._topic, self._partition, closed.last_offset)
         update = _encode(sensing_update(about, closed, amplitude, result, origin))
         entry.newest_ns = newest_ns
         entry.pending_latest, entry.pending_since_ns = update, None
@@ -170,6 +178,7 @@ class EventsProcessor:
             if live:
                 EVENTS_EMITTED.labels(type(event).__name__).inc()
             yield Output(EVENTS.name, entry.key, _encode(event))
+        yield from entry.calibrations.after(entry.stream, result, newest_ns, origin)
         if live:
             EVENTS_WINDOWS.labels(closed.closed_by).inc()
             if entry.latest_ns is None or not 0 <= newest_ns - entry.latest_ns < self._latest_ns:

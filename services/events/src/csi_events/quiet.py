@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,6 +20,8 @@ CALIBRATION_FRAMES = 40
 """Fewest frames of a calibration stretch; a slow stream takes longer."""
 CALIBRATION_MAX_FRAMES = 1024
 """A fast stream calibrates on this many frames, though they last less than ``CALIBRATION_S``."""
+CALIBRATION_BYTES = 600_000
+"""Memory for the frames of a stretch: a wide stream calibrates on fewer of them, ``CALIBRATION_FRAMES`` at least."""
 
 
 @dataclass(slots=True)
@@ -46,6 +48,20 @@ class Quiet:
     """Time from its first to its last frame, s."""
     frames: int
     """Usable frames of the stretch."""
+
+    def with_unseen_gain(self, amplitude: NDArray[np.float32]) -> Quiet | None:
+        """Leave out the gain states of a stretch that this calibration has not met; ``None`` when there are none.
+
+        What moves in the stretch is not learnt, see :func:`csi_events.gain_states.gain_states`.
+
+        Args:
+            amplitude: (frames, antennas, sub-carriers), at least 4 of them usable.
+        """
+        x, _ = gain_normalised(np.ascontiguousarray(amplitude), self.live)
+        if len(x) < 4:
+            return None
+        joined = self.gain.joined(gain_states(self.gain.removed(x), switches_only=True))
+        return replace(self, gain=joined) if len(joined.read) > len(self.gain.read) else None
 
 
 def calibrate(amplitude: NDArray[np.float32], t_s: NDArray[np.float64]) -> Quiet | None:

@@ -25,7 +25,7 @@ class EventsSettings(StreamingSettings):
     presence_hold_s: float = Field(default=15.0, ge=1)
     """Presence without evidence lasts this long; meanwhile ``present_still`` with a confidence of at most 0.5."""
     idle_s: float = Field(default=600.0, ge=10)
-    """A stream that is silent for this long is forgotten: its state, calibration included, begins anew."""
+    """A stream that is silent for this long is forgotten: its state begins anew, but for its stored calibration."""
     max_streams: int = Field(default=256, ge=1)
     """Streams a partition keeps; one more, and the one heard longest ago is forgotten."""
     fingerprints: Path | None = Field(

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+from csi_schemas.sensing import Calibration, RadioHealth
 
 from csi_events import confidence
 from csi_events._compile import kernel
@@ -17,6 +18,7 @@ from csi_events.change import MAX_LAG, change_scores
 from csi_events.decision import Decided, MotionDecision
 from csi_events.drift import Drift
 from csi_events.features import FeatureMemory, Features
+from csi_events.health import Health
 from csi_events.normalise import gain_normalised, group_edges, group_means, live_subcarriers
 from csi_events.quiet import CALIBRATION_S, Quiet
 from csi_events.states import Motion, Presence, Transition
@@ -35,6 +37,7 @@ BREATHING_FRESH_NS = 2_000_000_000
 """Age at which a breathing estimate is no longer shown."""
 BREATHING_EVENT_NS = 10_000_000_000
 """Passed estimates are announced as events at most this often."""
+REMEDY = "run csiflow calibrate when nobody moves"
 BREATHING_PASSES = 2
 """Attempts in a row that must pass before breathing is evidence of presence."""
 
@@ -73,6 +76,14 @@ class WindowResult:
     """What was made of it."""
     calibrated: bool = False
     """A calibration was taken just before this window was judged."""
+    learnt_s: float | None = None
+    """The time that it was learnt from, s, when the quiet's level begins anew with it."""
+    calibration: Calibration | None = None
+    """What is thought of the calibration."""
+    health: RadioHealth | None = None
+    """The state of the radio, once there is a calibration to compare with."""
+    degraded: list[str] = field(default_factory=list)
+    """Troubles of the radio to announce."""
     motion_turn: Transition | None = None
     motion_since_ns: int = 0
     presence_turn: Transition | None = None
@@ -96,6 +107,7 @@ class Stream:
     motion: Motion = field(default_factory=Motion)
     presence: Presence = field(init=False)
     drift: Drift | None = None
+    health: Health = field(default_factory=Health)
     live: NDArray[np.bool_] | None = None
     """Live sub-carriers: provisional from the first frames, then the calibration's."""
     edges: NDArray[np.int64] = field(default_factory=lambda: np.zeros(1, np.int64))
@@ -105,6 +117,10 @@ class Stream:
     newest_ns: int = 0
     decided_ns: int = 0
     """Receive time of the newest window that could say."""
+    learnt_ns: int | None = None
+    """Receive time of the last frame that the calibration was learnt from."""
+    decided: Decided | None = None
+    """The newest decision."""
     ticks: int = 0
     passes: int = 0
     """Breathing attempts in a row that passed."""
@@ -121,8 +137,37 @@ class Stream:
         self.baseline = Baseline(quiet=quiet, stretch=None)
         self._adopt(quiet, self.newest_ns)
 
+    def restore(self, quiet: Quiet, level: float, tail: float, learnt_ns: int) -> None:
+        """Take up a stored calibration in place of the one under way."""
+        self.baseline = Baseline(quiet=quiet, stretch=None)
+        self._adopt(quiet, self.newest_ns)
+        self.decision.restore(level, tail, quiet.seconds)
+        self.learnt_ns = learnt_ns
+
+    def calibration(self) -> Calibration:
+        """Say what is thought of the calibration."""
+        stretch = self.baseline.stretch
+        quiet = self.baseline.quiet
+        asked = stretch is not None and stretch.request is not None
+        if stretch is not None and (quiet is None or asked):
+            progress = round(stretch.progress, 3)
+            return Calibration("calibrating", since_ns=self.learnt_ns, progress=progress, request=stretch.request)
+        begins = None if self.decided is None else round(self.decided.begins, 3)
+        reason = None
+        if self.baseline.suspect:
+            reason = f"nothing was as quiet as the calibration for {len(self.baseline.low)} minutes"
+        elif self.health.announced & {"rate", "dead"}:
+            reason = "the radio is not what it was when it was calibrated"
+        if reason is not None:
+            return Calibration("suspect", f"{reason}; {REMEDY}", self.learnt_ns, threshold=begins)
+        return Calibration("ok", None, self.learnt_ns, threshold=begins)
+
     def window(
-        self, amplitude: NDArray[np.float32], iq: NDArray[np.integer] | None, t_ns: NDArray[np.int64]
+        self,
+        amplitude: NDArray[np.float32],
+        iq: NDArray[np.integer] | None,
+        t_ns: NDArray[np.int64],
+        missing: int = 0,
     ) -> WindowResult:
         """Take the frames of one closed window.
 
@@ -130,6 +175,7 @@ class Stream:
             amplitude: (frames, antennas, sub-carriers), any unit.
             iq: (frames, antennas, sub-carriers, 2) of the same frames, if there is phase.
             t_ns: (frames,) receive times, in any order.
+            missing: frames lost before them.
         """
         self.ticks += 1
         if not ascending(t_ns):
@@ -139,9 +185,17 @@ class Stream:
         calibrated = self.baseline.gather(t_ns, amplitude)
         if calibrated and self.baseline.quiet is not None:
             self._adopt(self.baseline.quiet, int(t_ns[-1]))
+            self.learnt_ns = int(t_ns[-1])
         self._guess_live(amplitude)
         result = self._window(amplitude, iq, t_ns)
         result.calibrated = calibrated
+        if calibrated and self.baseline.quiet is not None and self.baseline.began_anew:
+            result.learnt_s = self.baseline.quiet.seconds
+        quiet = self.baseline.quiet
+        if quiet is not None:
+            result.degraded = self.health.observe(t_ns, missing, amplitude, quiet)
+            result.health = self.health.report(quiet, 0.0 if self.drift is None else self.drift.shift)
+        result.calibration = self.calibration()
         return result
 
     def _window(
@@ -201,9 +255,11 @@ class Stream:
         now_ns = int(t_ns[-1])
         self.decided_ns = now_ns
         decided = self.decision.window(int(t_ns[0]), now_ns, score)
+        self.decided = decided
         excess = score - decided.level
-        self.decision.raise_level(self.baseline.observe(score, excess, now_ns, decided.lasts))
         motion_turn = self.motion.step(moving=decided.moving, now_ns=now_ns)
+        moving_s = max(0.0, (now_ns - self.motion.since_ns) * 1e-9) if decided.moving else 0.0
+        self.decision.raise_level(self.baseline.observe(score, excess, now_ns, decided.lasts, moving_s))
         passed = self._breathe(now_ns, quiet=not decided.moving and excess <= decided.begins)
         breathes = self.passes >= BREATHING_PASSES
         presence_turn = self.presence.step(evidence=decided.moving or breathes, now_ns=now_ns, certain=decided.moving)
@@ -309,8 +365,9 @@ class Stream:
         """Make a new calibration the stream's own."""
         if self.live is None or not np.array_equal(self.live, quiet.live):
             self._set_live(quiet.live)
-        self.decision.calibrated(quiet.seconds)
-        self.drift = Drift.start(quiet, now_ns)
+        if self.baseline.began_anew:
+            self.decision.calibrated(quiet.seconds)
+            self.drift = Drift.start(quiet, now_ns)
 
     def _set_live(self, live: NDArray[np.bool_]) -> None:
         """Change which sub-carriers are looked at: rows kept so far have other columns."""

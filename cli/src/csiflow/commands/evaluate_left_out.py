@@ -1,0 +1,105 @@
+"""``csiflow eval --leave-one-source-out``: motion judged with constants chosen without the source."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from csiflow.output import console, emit_json
+
+if TYPE_CHECKING:
+    from csiflow.evaluation.left_out import Row, Trace
+    from csiflow.evaluation.outcome import Settings
+    from csiflow.evaluation.pool import Failure, Unit
+
+
+def traces_of(unit: Unit, settings: Settings, group: re.Pattern[str] | None) -> list[Trace | Failure]:
+    """Run the windowed path over the recordings of a unit; one that nothing calibrates is left out."""
+    from csiflow.evaluation.errors import EvaluationError  # noqa: PLC0415 - in a process of the pool
+    from csiflow.evaluation.files import group_name  # noqa: PLC0415
+    from csiflow.evaluation.left_out import trace  # noqa: PLC0415
+    from csiflow.evaluation.outcome import choose  # noqa: PLC0415
+    from csiflow.evaluation.pool import Failure, shared_calibration  # noqa: PLC0415
+    from csiflow.evaluation.recording import load  # noqa: PLC0415
+
+    results: list[Trace | Failure] = []
+    try:
+        loaded = [load(path, str(path), settings.labelling) for path in unit]
+        shared = shared_calibration(loaded, settings) if len(unit) > 1 else None
+    except (EvaluationError, ValueError) as error:
+        return [Failure(str(path), str(error)) for path in unit]
+    for labelled in loaded:
+        chosen = choose(labelled, settings, shared)
+        if chosen.calibration is not None and labelled.scope != "clip":
+            row = group_name(labelled.path, group)
+            results.append(trace(labelled, chosen.calibration, chosen.since_s, chosen.counted, row))
+    return results
+
+
+def evaluate_left_out(
+    files: Sequence[Path],
+    settings: Settings,
+    share: re.Pattern[str] | None,
+    group: re.Pattern[str] | None,
+    jobs: int,
+    *,
+    as_json_line: bool,
+) -> int:
+    """Search and judge with a progress bar; return the exit code."""
+    from csiflow.evaluation.left_out import Trace, rows  # noqa: PLC0415 - numba takes a second to load
+    from csiflow.evaluation.pool import parallel, units  # noqa: PLC0415
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    errors: dict[str, str] = {}
+    traces: list[Trace] = []
+    with Progress(*columns, console=console) as bar:
+        found = units(files, share)
+        task = bar.add_task("running the windowed path", total=len(found))
+        for unit, results in parallel(partial(traces_of, settings=settings, group=group), found, jobs):
+            for result in results or []:
+                if isinstance(result, Trace):
+                    traces.append(result)
+                else:
+                    errors[result.name] = result.message
+            if results is None:
+                errors |= {str(path): "the process that ran it died" for path in unit}
+            bar.advance(task)
+        sources = {each.source for each in traces}
+        if len(sources) < 2:
+            errors["sources"] = f"leaving one source out needs two folders of recordings or more, found {len(sources)}"
+        else:
+            searching = bar.add_task("searching without each source", total=len(sources))
+            traces.sort(key=lambda each: (each.source, each.group, each.begin_ns.tolist()))
+            judged = rows(traces, lambda: bar.advance(searching))
+    if len(sources) >= 2:
+        console.print(_table(judged))
+    for message in errors.values():
+        console.print(f"[bold red]error:[/] {escape(message)}", soft_wrap=True)
+    if as_json_line and len(sources) >= 2:
+        emit_json({"rows": {row.group: row.figures() for row in judged}, "errors": errors})
+    return 1 if errors else 0
+
+
+def _table(judged: Sequence[Row]) -> Table:
+    table = Table(title="motion by the second: in sample, and with constants chosen without the source")
+    for column in ("recordings", "motion/quiet", "F1", "false %", "false starts", "F1 left out", "false %", "starts"):
+        table.add_column(column, justify="left" if column == "recordings" else "right")
+    for row in judged:
+        own, left = row.own.motion.figures(), row.left_out.motion.figures()
+        windows = own["windows"]
+        cells = [f"{windows['motion']}/{windows['quiet']}"]
+        for figures, side in ((own, row.own), (left, row.left_out)):
+            cells += [_percent(figures["f1"]), _percent(figures["false_positive_rate"]), str(side.false_starts)]
+        table.add_row(escape(row.group), *cells)
+    return table
+
+
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{100 * share:.1f}"

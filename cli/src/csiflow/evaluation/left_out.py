@@ -1,0 +1,225 @@
+"""Motion with constants chosen without the source that is judged: leave one source out.
+
+The windowed path runs once over every recording and its scores are kept. The decision (``csi_events.decision``) is then
+replayed with other constants: for each source they are searched for on all the others, and the source is judged with
+what was found. The search is the same for every source, begins from nothing but the ranges below, and draws from a
+seeded generator, so a row does not depend on its own source in any way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from csi_events.decision import RULES, MotionDecision, Rules, decide
+from csi_events.offline import run
+from numpy.typing import NDArray
+
+from csiflow.evaluation.labels import MOTION, QUIET
+from csiflow.evaluation.motion import AGREED, Motion
+from csiflow.evaluation.onsets import EARLY_S, labelled_onsets, rising, seconds_of, watched_quiet
+
+if TYPE_CHECKING:
+    from csiflow.evaluation.calibration import Calibration
+    from csiflow.evaluation.recording import LabelledRecording
+
+RANGES: dict[str, tuple[float, float]] = {
+    "begin_margin": (0.2, 0.9),
+    "begin_tails": (0.5, 3.0),
+    "begin_evidence": (0.1, 0.4),
+    "last_margin": (0.0, 0.8),
+    "last_tails": (0.3, 2.0),
+    "end_evidence": (0.02, 0.2),
+    "tail_memory_s": (20.0, 300.0),
+    "tail_prior_s": (5.0, 60.0),
+}
+"""The constants that are chosen, and where they are looked for."""
+LOGARITHMIC = frozenset({"begin_evidence", "end_evidence", "tail_memory_s", "tail_prior_s"})
+DRAWS, REFINED, BEST = 200, 500, 25
+"""Draws over the ranges, draws near the best so far, and how many of the best are averaged."""
+FALSE_POSITIVE_COST, FALSE_START_COST = 0.3, 0.25
+"""What is made small: the mean over sources of 100 - F1, this per % of false positives, and this per false start."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """What the windowed path measured in one recording, and the truth to hold decisions against."""
+
+    source: str
+    group: str
+    begin_ns: NDArray[np.float64]
+    """(windows,) time of the first frame."""
+    end_ns: NDArray[np.float64]
+    score: NDArray[np.float64]
+    """(windows,) nan where a window could not say."""
+    anew: list[tuple[int, float]]
+    """Windows from which a new calibration holds, and the time that it was learnt from, s."""
+    second_start: NDArray[np.int64]
+    """(seconds,) first window of every second that is counted ..."""
+    weights: NDArray[np.float64]
+    """(seconds, most windows of a second): share of the second's frames that each window from there on holds."""
+    moves: NDArray[np.bool_]
+    """(seconds,): the truth."""
+    watched: NDArray[np.bool_]
+    """(windows,) a start at the end of this window is a false one."""
+    quiet_s: float
+
+
+def trace(labelled: LabelledRecording, calibration: Calibration, since_s: float, counted: int, group: str) -> Trace:
+    """Run the windowed path over one recording.
+
+    Args:
+        labelled: the recording.
+        calibration: what it starts with.
+        since_s: seconds count from here.
+        counted: starts count from this frame.
+        group: whose row it belongs to.
+    """
+    judged = list(run(labelled.recording, calibration.quiet))
+    t_ns, t = labelled.recording.t_ns, labelled.seconds
+    stops = np.array([window.stop for window in judged])
+    window_of = np.searchsorted(stops, np.arange(len(t)), side="right")
+    second = np.floor(t).astype(np.int64)
+    starts, weights, moves = [], [], []
+    for k in np.unique(second[second >= since_s]):
+        first, stop = np.searchsorted(second, (k, k + 1))
+        truth = labelled.truth[first:stop]
+        if max((truth == MOTION).mean(), (truth == QUIET).mean()) < AGREED:
+            continue
+        own = window_of[first:stop]
+        starts.append(int(own[0]))
+        weights.append(np.bincount(own - own[0]) / len(own))
+        moves.append(bool((truth == MOTION).mean() >= AGREED))
+    quiet = watched_quiet(labelled, counted)
+    quiet_s = seconds_of(labelled, quiet)
+    for onset, _ in labelled_onsets(labelled, counted):
+        quiet[(t >= t[onset] - EARLY_S) & (t < t[onset])] = False
+    widest = max(map(len, weights), default=1)
+    return Trace(
+        source=labelled.path.resolve().parent.name,
+        group=group,
+        begin_ns=t_ns[[window.first for window in judged]].astype(np.float64),
+        end_ns=t_ns[stops - 1].astype(np.float64),
+        score=np.array([np.nan if w.result.score is None else w.result.score for w in judged]),
+        anew=[
+            (0, calibration.quiet.seconds),
+            *((i, w.result.learnt_s) for i, w in enumerate(judged) if w.result.learnt_s is not None),
+        ],
+        second_start=np.array(starts, np.int64),
+        weights=np.array([np.pad(row, (0, widest - len(row))) for row in weights]).reshape(-1, widest),
+        moves=np.array(moves, bool),
+        watched=quiet[stops - 1],
+        quiet_s=quiet_s,
+    )
+
+
+@dataclass(slots=True)
+class Counted:
+    """Seconds and starts of one or more recordings."""
+
+    motion: Motion
+    false_starts: int = 0
+    quiet_s: float = 0.0
+
+    @property
+    def cost(self) -> float:
+        """What the search makes small."""
+        found = self.motion.figures()
+        f1 = 0.0 if found["f1"] is None else 100 * (1 - found["f1"])
+        false = 0.0 if found["false_positive_rate"] is None else 100 * found["false_positive_rate"]
+        return f1 + FALSE_POSITIVE_COST * false + FALSE_START_COST * self.false_starts
+
+
+def decided(trace: Trace, rules: Rules) -> NDArray[np.bool_]:
+    """(windows,) motion after each window, decided by these rules."""
+    decision, numbers = MotionDecision(rules), np.array(rules, np.float64)
+    moving = np.zeros(len(trace.score), bool)
+    edges = [*(window for window, _ in trace.anew), len(trace.score)]
+    for (first, seconds), stop in zip(trace.anew, edges[1:], strict=True):
+        decision.calibrated(seconds)
+        part = slice(first, stop)
+        moving[part] = decide(decision.state, trace.begin_ns[part], trace.end_ns[part], trace.score[part], numbers)[0]
+    return moving
+
+
+def count(traces: Sequence[Trace], rules: Rules) -> Counted:
+    """Judge recordings by these rules."""
+    total = Counted(Motion())
+    for each in traces:
+        moving = decided(each, rules)
+        places = np.minimum(each.second_start[:, None] + np.arange(each.weights.shape[1]), len(moving) - 1)
+        said = (moving[places] * each.weights).sum(axis=1) >= 0.5
+        hit, false = int((said & each.moves).sum()), int((said & ~each.moves).sum())
+        total.motion.add(Motion(hit, int(each.moves.sum()) - hit, false, int((~each.moves).sum()) - false))
+        total.false_starts += int((rising(moving) & each.watched).sum())
+        total.quiet_s += each.quiet_s
+    return total
+
+
+def search(traces: Sequence[Trace], seed: int = 0) -> Rules:
+    """Choose constants for these recordings; every source weighs alike."""
+    rng = np.random.default_rng(seed)
+    sources = [[each for each in traces if each.source == name] for name in sorted({t.source for t in traces})]
+    tried: list[tuple[float, dict[str, float]]] = []
+    for number in range(DRAWS + REFINED):
+        if number < DRAWS:
+            drawn = {name: _draw(rng, name) for name in RANGES}
+        else:
+            near = sorted(tried, key=lambda each: each[0])[int(rng.integers(BEST))][1]
+            drawn = {name: _draw(rng, name, near[name]) if rng.random() < 0.5 else near[name] for name in RANGES}
+        rules = RULES._replace(**drawn)
+        tried.append((sum(count(own, rules).cost for own in sources) / len(sources), drawn))
+    best = [drawn for _, drawn in sorted(tried, key=lambda each: each[0])[:BEST]]
+    return RULES._replace(**{name: _mean(name, [drawn[name] for drawn in best]) for name in RANGES})
+
+
+def _draw(rng: np.random.Generator, name: str, near: float | None = None) -> float:
+    low, high = (np.log(bound) if name in LOGARITHMIC else bound for bound in RANGES[name])
+    if near is None:
+        value = rng.uniform(low, high)
+    else:
+        middle = np.log(near) if name in LOGARITHMIC else near
+        value = np.clip(middle + rng.normal(0.0, 0.1 * (high - low)), low, high)
+    return float(np.exp(value) if name in LOGARITHMIC else value)
+
+
+def _mean(name: str, values: list[float]) -> float:
+    return float(np.exp(np.mean(np.log(values))) if name in LOGARITHMIC else np.mean(values))
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One group of recordings, judged by the product's constants and by those chosen without its source."""
+
+    group: str
+    source: str
+    own: Counted
+    left_out: Counted
+    rules: Rules
+
+    def figures(self) -> dict[str, Any]:
+        """Return both judgements and the constants."""
+        sides = {"in_sample": self.own, "left_out": self.left_out}
+        return {
+            "source": self.source,
+            **{
+                name: {**side.motion.figures(), "false_starts": side.false_starts, "quiet_s": round(side.quiet_s, 1)}
+                for name, side in sides.items()
+            },
+            "constants": {name: round(getattr(self.rules, name), 4) for name in RANGES},
+        }
+
+
+def rows(traces: Sequence[Trace], done: Callable[[], None] = lambda: None) -> list[Row]:
+    """Leave out every source once; ``done`` is called after each search."""
+    found: list[Row] = []
+    for source in sorted({each.source for each in traces}):
+        rules = search([each for each in traces if each.source != source])
+        own = [each for each in traces if each.source == source]
+        for group in sorted({each.group for each in own}):
+            members = [each for each in own if each.group == group]
+            found.append(Row(group, source, count(members, RULES), count(members, rules), rules))
+        done()
+    return found

@@ -1,0 +1,110 @@
+"""A stream's calibration as a record on csi.calibration.v1, and back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from csi_schemas.calibration import StreamCalibration
+
+from csi_events.gain_states import GainStates
+from csi_events.quiet import Quiet
+
+if TYPE_CHECKING:
+    from csi_schemas.common import Origin
+    from numpy.typing import NDArray
+
+    from csi_events.baseline import Stretch
+    from csi_events.decision import MotionDecision
+    from csi_events.messages import Source
+
+
+class StoredCalibrationError(ValueError):
+    """A stored calibration does not fit its stream; the message says what differs."""
+
+
+def record_of(
+    about: Source, quiet: Quiet, learnt: Stretch, decision: MotionDecision, origin: Origin
+) -> StreamCalibration:
+    """Write a calibration down, with what it was learnt from.
+
+    Args:
+        about: whose it is.
+        quiet: the calibration.
+        learnt: the stretch it was learnt from.
+        decision: what was learnt of the quiet since.
+        origin: the last frame of the stretch.
+    """
+    return StreamCalibration(
+        node_id=about.stream.node_id,
+        stream=about.stream.label,
+        provenance=about.provenance,
+        cause=learnt.cause,
+        origin=origin,
+        first_ns=learnt.first_ns,
+        last_ns=learnt.last_ns,
+        frames=quiet.frames,
+        rate_hz=round(quiet.rate_hz, 3),
+        live=[np.flatnonzero(antenna).tolist() for antenna in quiet.live],
+        subcarriers=quiet.live.shape[1],
+        gain_read=[_numbers(row) for row in quiet.gain.read],
+        gain_write=[_numbers(row) for row in quiet.gain.write],
+        inverse_noise=_numbers(quiet.inverse_noise),
+        widths=quiet.widths.tolist(),
+        level=quiet.level.tolist(),
+        profile=_numbers(quiet.profile),
+        spread=_numbers(quiet.spread),
+        quiet_level=round(decision.level, 4),
+        quiet_tail=round(decision.tail, 4),
+        request=learnt.request,
+    )
+
+
+def quiet_of(stored: StreamCalibration, shape: tuple[int, int]) -> Quiet:
+    """Read a calibration.
+
+    Args:
+        stored: the record.
+        shape: (antennas, sub-carriers) of the stream that is to use it.
+
+    Raises:
+        StoredCalibrationError: it is for another shape, or its arrays do not belong together.
+    """
+    if (len(stored.live), stored.subcarriers) != shape:
+        raise StoredCalibrationError(f"it is for {len(stored.live)} x {stored.subcarriers}, the stream has {shape}")
+    live = np.zeros(shape, dtype=bool)
+    for antenna, numbers in enumerate(stored.live):
+        if numbers and not 0 <= min(numbers) <= max(numbers) < shape[1]:
+            raise StoredCalibrationError(f"antenna {antenna} has sub-carriers outside 0 to {shape[1] - 1}")
+        live[antenna, numbers] = True
+    columns = int(live.sum())
+    rows = {
+        "inverse_noise": [stored.inverse_noise],
+        "profile": [stored.profile],
+        "spread": [stored.spread],
+        "gain_read": stored.gain_read,
+        "gain_write": stored.gain_write,
+    }
+    wrong = [name for name, lists in rows.items() if any(len(row) != columns for row in lists)]
+    if not columns or wrong or len(stored.gain_read) != len(stored.gain_write):
+        raise StoredCalibrationError(f"{columns} live sub-carriers, but not in {', '.join(wrong) or 'gain_read'}")
+    if not stored.widths or len(stored.widths) != len(stored.level) or min(stored.widths) < 1:
+        raise StoredCalibrationError("widths and level are not of one length")
+    arrays = {name: np.array(lists, np.float32).reshape(len(lists), columns) for name, lists in rows.items()}
+    return Quiet(
+        live=live,
+        gain=GainStates(arrays["gain_read"], arrays["gain_write"]),
+        inverse_noise=arrays["inverse_noise"][0],
+        widths=np.array(stored.widths, np.int64),
+        level=np.array(stored.level, np.float64),
+        profile=arrays["profile"][0],
+        spread=arrays["spread"][0],
+        rate_hz=stored.rate_hz,
+        seconds=max(0.0, (stored.last_ns - stored.first_ns) * 1e-9),
+        frames=stored.frames,
+    )
+
+
+def _numbers(row: NDArray[Any]) -> list[float]:
+    """Return single precision numbers with the digits they have, not those of their double."""
+    return [float(str(value)) for value in row]
