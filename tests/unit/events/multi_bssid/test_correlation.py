@@ -16,8 +16,9 @@ from unit.events.multi_bssid.arrays import slots
 def show(state: CorrelationState, rssi_dbm: NDArray[np.float64]) -> None:
     """Push (T, N) readings; NaN is no fresh reading."""
     for row in slots(rssi_dbm):
+        here = ~np.isnan(row)
         push(
-            row, ~np.isnan(row), state.ring, state.offset, state.total, state.products, state.readings, state.fresh,
+            row, here, here, state.ring, state.offset, state.total, state.products, state.readings, state.fresh,
             state.known, state.position,
         )  # fmt: skip
 

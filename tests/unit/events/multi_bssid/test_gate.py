@@ -16,7 +16,7 @@ def play(
     """Show (T, N) readings; return the residuals and what differs, (T, 32) each."""
     residuals, differs = [], []
     for k, row in enumerate(slots(rssi_dbm)):
-        r, d = predict(
+        r, d, _ = predict(
             row, ~np.isnan(row), start_s + k / rate_hz, quiet, 0.05, 0.5, 3.0,
             state.predicted_dbm, state.noise_db2, state.readings, state.heard_s,
         )  # fmt: skip
@@ -84,5 +84,17 @@ def test_a_slot_that_was_silent_or_is_new_predicts_from_its_next_reading() -> No
     residuals, _ = play(state, np.full((1, 3), -40.0), start_s=20.2)
     assert residuals[0, [0, 2]] == pytest.approx(10.0)
     assert np.isnan(residuals[0, 1])
-    assert state.active(21.0, 3.0)[:4].tolist() == [True, True, True, False]
-    assert not state.active(23.3, 3.0).any()
+
+
+def test_a_slot_is_active_while_it_is_heard() -> None:
+    """Until ``silence_s`` after its newest reading; a slot that was never heard is not."""
+    state = GateState()
+    play(state, np.full((1, 3), -60.0), start_s=10.0)
+    nothing = np.full(SLOTS, np.nan)
+
+    def active(t_s: float) -> list[bool]:
+        own = (state.predicted_dbm, state.noise_db2, state.readings, state.heard_s)
+        return list(predict(nothing, ~np.isnan(nothing), t_s, True, 0.05, 0.5, 3.0, *own)[2][:4])
+
+    assert active(12.9) == [True, True, True, False]
+    assert not any(active(13.1))

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 
 UNITS_PER_DB = 100
 """Sums are over whole hundredths of a dB, the resolution of the wire: exact, so that they never drift."""
+GRAPH_READINGS = 10
+"""Fresh readings among the last scans that a slot needs to be in the graph."""
+DEVICE_EDGE = 0.9
+"""Correlation from which slots on one channel are of one device."""
 ITERATIONS = 3
 """Steps of orthogonal iteration a scan; the vectors start where the last scan left them."""
 
@@ -83,12 +87,13 @@ class CorrelationState:
 
 
 @kernel(
-    "void(float64[::1], boolean[::1], int64[:,::1], int64[::1], int64[::1], int64[:,::1], int64[::1],"
-    " boolean[:,::1], boolean[::1], int64[::1])"
+    "boolean[::1](float64[::1], boolean[::1], boolean[::1], int64[:,::1], int64[::1], int64[::1], int64[:,::1],"
+    " int64[::1], boolean[:,::1], boolean[::1], int64[::1])"
 )
 def push(
     rssi_dbm: NDArray[np.float64],
     fresh: NDArray[np.bool_],
+    active: NDArray[np.bool_],
     ring: NDArray[np.int64],
     offset: NDArray[np.int64],
     total: NDArray[np.int64],
@@ -97,10 +102,13 @@ def push(
     was_fresh: NDArray[np.bool_],
     known: NDArray[np.bool_],
     position: NDArray[np.int64],
-) -> None:
-    """Put a scan in the ring, in the place of its oldest; all but the first two arguments are state and change.
+) -> NDArray[np.bool_]:
+    """Put a scan in the ring, in the place of its oldest; all but the first three arguments are state and change.
 
     A slot without a fresh reading repeats its last one; one that is new counts as constant before. 1.5 us for 32 slots.
+
+    Returns:
+        (32,): the slot takes part in the graph: it is active, with ``GRAPH_READINGS`` fresh readings in the ring.
     """
     frames, slots = ring.shape
     row = position[0]
@@ -124,6 +132,10 @@ def push(
         for j in range(slots):
             products[i, j] += new[i] * new[j] - old[i] * old[j]
     position[0] = row + 1 if row + 1 < frames else 0
+    takes_part = np.empty(slots, np.bool_)
+    for i in range(slots):
+        takes_part[i] = active[i] and readings[i] >= GRAPH_READINGS
+    return takes_part
 
 
 @kernel("float64[:,::1](int64[::1], int64[:,::1], boolean[::1], int64)")
@@ -230,3 +242,50 @@ def spectral_gap(  # noqa: C901 - loops over arrays, which numba wants written o
     low = min(first, second)
     high = max(first, second)
     return (high - low) / high if high > 0.0 else 0.0
+
+
+@kernel("int64[::1](float64[:,::1], int64[::1], int64[::1], boolean[::1], float64)")
+def devices(
+    r: NDArray[np.float64],
+    channel: NDArray[np.int64],
+    band: NDArray[np.int64],
+    takes_part: NDArray[np.bool_],
+    edge: float,
+) -> NDArray[np.int64]:
+    """(32,): lowest slot on the same channel whose correlation with this one has at least ``edge``; else the slot.
+
+    Several BSSIDs of one radio share its antenna and its power. 0.5 us for 32 slots.
+    """
+    slots = len(channel)
+    out = np.arange(slots)
+    for i in range(slots):
+        for j in range(i):
+            if channel[j] == channel[i] and band[j] == band[i] and takes_part[i] and takes_part[j] and r[i, j] >= edge:
+                out[i] = out[j]
+                break
+    return out
+
+
+@kernel(
+    "Tuple((float64, int64[::1], int64[::1]))(int64[::1], int64[:,::1], boolean[::1], int64, int64[::1], int64[::1],"
+    " float64[:,::1], float64, float64, int64)"
+)
+def relate(
+    total: NDArray[np.int64],
+    products: NDArray[np.int64],
+    takes_part: NDArray[np.bool_],
+    frames: int,
+    channel: NDArray[np.int64],
+    band: NDArray[np.int64],
+    vectors: NDArray[np.float64],
+    edge: float,
+    device_edge: float,
+    iterations: int,
+) -> tuple[float, NDArray[np.int64], NDArray[np.int64]]:
+    """Spectral gap, clusters and devices of the graph as it is now. 7 us for 32 slots.
+
+    Arguments as of the kernels above: :func:`pearson`, :func:`spectral_gap`, :func:`clusters`, :func:`devices`.
+    """
+    r = pearson(total, products, takes_part, frames)
+    gap = spectral_gap(r, takes_part, vectors, iterations)
+    return gap, clusters(r, takes_part, edge), devices(r, channel, band, takes_part, device_edge)

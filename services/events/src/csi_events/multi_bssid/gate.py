@@ -45,10 +45,6 @@ class GateState:
     heard_s: NDArray[np.float64] = field(default_factory=lambda: np.zeros(SLOTS))
     """Time of the newest fresh reading."""
 
-    def active(self, t_s: float, silence_s: float) -> NDArray[np.bool_]:
-        """Which slots were heard within ``silence_s``, (32,)."""
-        return np.asarray((self.readings > 0) & (t_s - self.heard_s < silence_s))
-
     def forget(self, slot: int) -> None:
         """Expect nothing of a slot."""
         self.readings[slot] = 0
@@ -64,7 +60,7 @@ class GateState:
 
 
 @kernel(
-    "Tuple((float64[::1], boolean[::1]))(float64[::1], boolean[::1], float64, boolean, float64, float64,"
+    "Tuple((float64[::1], boolean[::1], boolean[::1]))(float64[::1], boolean[::1], float64, boolean, float64, float64,"
     " float64, float64[::1], float64[::1], int64[::1], float64[::1])"
 )
 def predict(
@@ -79,7 +75,7 @@ def predict(
     noise_db2: NDArray[np.float64],
     readings: NDArray[np.int64],
     heard_s: NDArray[np.float64],
-) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_]]:
     """Compare fresh readings with their predictions, then move predictions and noise.
 
     A reading differs when its residual is beyond all of: ``residual_share`` of the predicted amplitude, ``JITTER``
@@ -100,7 +96,8 @@ def predict(
         heard_s: state.
 
     Returns:
-        (32,) residuals in dB, NaN where there is no fresh reading or no prediction; and (32,) which differ.
+        (32,) residuals in dB, NaN where there is no fresh reading or no prediction; (32,) which differ; and (32,)
+        which slots are active: they were heard within ``silence_s``.
     """
     slots = len(rssi_dbm)
     residual = np.full(slots, np.nan)
@@ -128,4 +125,7 @@ def predict(
         )
         readings[i] += 1
         heard_s[i] = t_s
-    return residual, differs
+    active = np.empty(slots, np.bool_)
+    for i in range(slots):
+        active[i] = readings[i] > 0 and t_s - heard_s[i] < silence_s
+    return residual, differs, active

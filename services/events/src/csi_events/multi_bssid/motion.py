@@ -137,14 +137,19 @@ def accumulate(
         readings[i] += 1
 
 
-@kernel("Tuple((float64[::1], float64[::1]))(float64[:,:,::1], float64[:,::1], boolean[::1], float64[::1], int64[::1])")
+@kernel(
+    "Tuple((float64[::1], float64[::1], int64))(float64[:,:,::1], float64[:,::1], boolean[::1], boolean[::1],"
+    " float64[::1], int64[::1], float64)"
+)
 def features(  # noqa: C901 - loops over arrays, which numba wants written out
     energy: NDArray[np.float64],
     quiet: NDArray[np.float64],
     active: NDArray[np.bool_],
+    differs: NDArray[np.bool_],
     weights: NDArray[np.float64],
     device: NDArray[np.int64],
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    shift: float,
+) -> tuple[NDArray[np.float64], NDArray[np.float64], int]:
     """Weighted mean over slots of the energies above the quiet, without the device that has most.
 
     A hotspot in somebody's pocket, or an access point that changes its power, moves its own slots and no others; a body
@@ -154,16 +159,20 @@ def features(  # noqa: C901 - loops over arrays, which numba wants written out
         energy: (scales, kinds, 32), see :class:`MotionState`.
         quiet: (kinds, 32).
         active: (32,).
+        differs: (32,): the gate let the reading pass.
         weights: (32,) of the slots, summing to 1 over the active ones.
         device: (32,): lowest slot of the same device.
+        shift: energy of the shift of levels, see :func:`csi_events.multi_bssid.presence.shift_energy`.
 
     Returns:
-        (scales * kinds,) logarithms of :data:`LOG_FLOOR` + energy in units of the noise; and (32,) energies above the
-        quiet over the shortest time, in the same unit, 0 where not active.
+        (scales * kinds + 1,) logarithms of :data:`LOG_FLOOR` + energy in units of the noise, the last one of the shift;
+        (32,) activity, from 0 to 1: ln(1 + energy above the quiet over the shortest time, in the same unit) / 3; and
+        how many slots carry motion: the gate let them pass, or that energy is above :data:`CONTRIBUTES`.
     """
     scales, kinds, slots = energy.shape
-    out = np.empty(scales * kinds)
-    excess = np.zeros(slots)
+    out = np.empty(scales * kinds + 1)
+    activity = np.zeros(slots)
+    carrying = 0
     share = np.empty(slots)
     part = np.zeros(slots)
     mass = np.zeros(slots)
@@ -172,7 +181,9 @@ def features(  # noqa: C901 - loops over arrays, which numba wants written out
         if active[i]:
             mass[device[i]] += weights[i]
             share[i] = weights[i] / (quiet[1, i] + LEAST_DB2)
-            excess[i] = (energy[0, 0, i] - quiet[0, i]) / (quiet[1, i] + LEAST_DB2)
+            excess = (energy[0, 0, i] - quiet[0, i]) / (quiet[1, i] + LEAST_DB2)
+            activity[i] = min(np.log1p(max(excess, 0.0)) / 3.0, 1.0)
+            carrying += differs[i] or excess > CONTRIBUTES
     for i in range(slots):
         devices += mass[i] > 0.0
     for s in range(scales):
@@ -194,16 +205,8 @@ def features(  # noqa: C901 - loops over arrays, which numba wants written out
                 weight -= mass[largest]
             mean = total / weight if weight > 1e-9 else 0.0
             out[s * kinds + k] = np.log(max(mean, 0.0) + LOG_FLOOR)
-    return out, excess
-
-
-@kernel("float64[::1](float64[::1])")
-def bounded(excess: NDArray[np.float64]) -> NDArray[np.float64]:
-    """ln(1 + excess) / 3, from 0 to 1: how much a slot fluctuates, whatever its noise. 0.3 us for 32 slots."""
-    out = np.empty(len(excess))
-    for i in range(len(excess)):
-        out[i] = min(np.log1p(max(excess[i], 0.0)) / 3.0, 1.0)
-    return out
+    out[scales * kinds] = np.log(shift + LOG_FLOOR)
+    return out, activity, carrying
 
 
 @kernel("float64[::1](float64[::1], float64[:,::1])")
@@ -227,23 +230,34 @@ def level_chances(x: NDArray[np.float64], model: NDArray[np.float64]) -> NDArray
     return chance / total
 
 
-@kernel("int64[::1](float64[:,::1], int64[::1], int64[::1], boolean[::1], float64)")
-def devices(
-    r: NDArray[np.float64],
-    channel: NDArray[np.int64],
-    band: NDArray[np.int64],
-    takes_part: NDArray[np.bool_],
-    edge: float,
-) -> NDArray[np.int64]:
-    """(32,): lowest slot on the same channel whose correlation with this one has at least ``edge``; else the slot.
+@kernel("Tuple((float64, int64, float64))(float64[::1], float64[:,::1], float64[::1], float64[::1], float64)")
+def conclude(
+    x: NDArray[np.float64],
+    levels: NDArray[np.float64],
+    presence: NDArray[np.float64],
+    chances: NDArray[np.float64],
+    share: float,
+) -> tuple[float, int, float]:
+    """Judge the features of one scan. 0.5 us.
 
-    Several BSSIDs of one radio share its antenna and its power. 0.5 us for 32 slots.
+    Args:
+        x: (features,), see :func:`features`.
+        levels: (4, features + 1), see :func:`level_chances`.
+        presence: (features + 1,): linear model of the logarithm of the odds of presence, the last element its constant.
+        chances: (4,) smoothed chances of the motion levels: state, changed.
+        share: how far they move to those of this scan.
+
+    Returns:
+        The motion score, 0-1: chances times 0, 1/3, 2/3 and 1; the likeliest level; and the logarithm of the odds.
     """
-    slots = len(channel)
-    out = np.arange(slots)
-    for i in range(slots):
-        for j in range(i):
-            if channel[j] == channel[i] and band[j] == band[i] and takes_part[i] and takes_part[j] and r[i, j] >= edge:
-                out[i] = out[j]
-                break
-    return out
+    now = level_chances(x, levels)
+    score, likeliest = 0.0, 0
+    for level in range(len(chances)):
+        chances[level] += share * (now[level] - chances[level])
+        score += chances[level] * level / (len(chances) - 1)
+        if chances[level] > chances[likeliest]:
+            likeliest = level
+    evidence = presence[len(x)]
+    for k in range(len(x)):
+        evidence += presence[k] * x[k]
+    return score, likeliest, evidence

@@ -9,14 +9,22 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from csi_events.multi_bssid import breathing, correlation, motion, presence
-from csi_events.multi_bssid.attention import MEMORY_S, Adaptation, AttentionState, embed, remember, weigh
+from csi_events.multi_bssid.attention import (
+    MEMORY_S,
+    Adaptation,
+    AttentionState,
+    embed,
+    remember,
+    signal_quality,
+    weigh,
+)
 from csi_events.multi_bssid.drift import DriftState
 from csi_events.multi_bssid.fingerprint.matcher import UNKNOWN, Match, Matcher
 from csi_events.multi_bssid.gate import GateState, predict
 from csi_events.multi_bssid.history import History
 from csi_events.multi_bssid.motion_model import COMMAND, NATIVE
-from csi_events.multi_bssid.motion_model import LEVELS as LEVEL_MODEL
-from csi_events.multi_bssid.motion_model import PRESENCE as PRESENCE_MODEL
+from csi_events.multi_bssid.motion_model import LEVELS as LEVEL_MODELS
+from csi_events.multi_bssid.motion_model import PRESENCE as PRESENCE_MODELS
 from csi_events.multi_bssid.quality import QualityState
 from csi_events.multi_bssid.result import BreathingEstimate, Result
 from csi_events.multi_bssid.scan import Changed, Identity, Scan
@@ -31,16 +39,10 @@ if TYPE_CHECKING:
     from csi_events.multi_bssid.slots import SlotState
 
 LEVELS: tuple[EnhancedMotionLevel, ...] = ("None", "Minimal", "Moderate", "High")
-LEVEL_SCORES = np.array([0.0, 1.0, 2.0, 3.0]) / 3.0
-"""What each level counts in the motion score."""
 CHANCES_S = 1.5
 """Time constant over which the chances of the motion levels are averaged, s."""
 CALIBRATION_SCANS = 40
 """Fewest scans of the calibration; a slow host takes longer."""
-GRAPH_READINGS = 10
-"""Fresh readings among the last scans that a slot needs to be in the correlation graph."""
-DEVICE_EDGE = 0.9
-"""Correlation from which slots on one channel are of one device."""
 BREATHING_EVIDENCE = 4.0
 """Logarithm of the odds of presence that a significant breathing rate gives."""
 FRESH_S = 3.0
@@ -156,11 +158,12 @@ class Pipeline:
         self.scans += 1
         learning = scan.t_s - self.started_s < own.calibrate_s or self.scans < CALIBRATION_SCANS
         judged = self.quality.judge(scan, changed.fresh, own)
-        gap, chances, contributing, evidence = self._stages(scan, changed.fresh, silence_s, learning=learning)
+        gap, contributing = self._stages(scan, changed.fresh, silence_s, learning=learning)
+        model = NATIVE if scan.native else COMMAND
         share = 1.0 if learning else 1.0 - math.exp(-elapsed_s / CHANCES_S)
-        self.chances += share * (chances - self.chances)
-        self.score = float(LEVEL_SCORES @ self.chances)
-        likeliest = int(self.chances.argmax())
+        self.score, likeliest, evidence = motion.conclude(
+            self.features, LEVEL_MODELS[model], PRESENCE_MODELS[model], self.chances, share
+        )
         moves = likeliest > 0 and self.score >= own.motion_threshold and not learning
         level = LEVELS[likeliest] if moves else "None"
         self._breathe(scan, changed.fresh, level)
@@ -213,27 +216,24 @@ class Pipeline:
             self.estimate = self.chance = self.embedding = None
             self.score = 0.0
 
-    def _stages(
-        self, scan: Scan, fresh: NDArray[np.bool_], silence_s: float, *, learning: bool
-    ) -> tuple[float, NDArray[np.float64], int, float]:
-        """Run gate, graph, levels, energies and attention; return gap, level chances, slots that moved, evidence."""
+    def _stages(self, scan: Scan, fresh: NDArray[np.bool_], silence_s: float, *, learning: bool) -> tuple[float, int]:
+        """Run gate, graph, levels, energies and attention; return the gap and how many moved."""
         own, gate, graph, energies, levels = self.parameters, self.gate, self.graph, self.energies, self.levels
         empty = scan.t_s - levels.doubt_s > presence.EMPTY_S
-        residual, differs = predict(
+        residual, differs, active = predict(
             scan.rssi_dbm, fresh, scan.t_s, empty or learning, own.gate_residual, own.quantisation_db, silence_s,
             gate.predicted_dbm, gate.noise_db2, gate.readings, gate.heard_s,
         )  # fmt: skip
-        self.active = active = gate.active(scan.t_s, silence_s)
-        correlation.push(
-            scan.rssi_dbm, fresh, graph.ring, graph.offset, graph.total, graph.products, graph.readings, graph.fresh,
-            graph.known, graph.position,
+        self.active = active
+        part = correlation.push(
+            scan.rssi_dbm, fresh, active, graph.ring, graph.offset, graph.total, graph.products, graph.readings,
+            graph.fresh, graph.known, graph.position,
         )  # fmt: skip
-        part = active & (graph.readings >= GRAPH_READINGS)
-        r = correlation.pearson(graph.total, graph.products, part, own.correlation_frames)
-        self.clusters = correlation.clusters(r, part, own.correlation_edge)
-        gap = correlation.spectral_gap(r, part, graph.vectors, correlation.ITERATIONS)
-        device = motion.devices(r, scan.channel, scan.band, part, DEVICE_EDGE)
-        z = presence.shifts(
+        gap, self.clusters, device = correlation.relate(
+            graph.total, graph.products, part, own.correlation_frames, scan.channel, scan.band, graph.vectors,
+            own.correlation_edge, correlation.DEVICE_EDGE, correlation.ITERATIONS,
+        )  # fmt: skip
+        z, shift = presence.shifts(
             scan.rssi_dbm, fresh, active, scan.t_s, empty, learning, silence_s,
             levels.mean_dbm, levels.reference_dbm, levels.spread_db2, levels.heard_s, levels.readings,
         )  # fmt: skip
@@ -249,14 +249,10 @@ class Pipeline:
         )  # fmt: skip
         adaptation = attention.adaptation
         self.weights = weigh(self.embedding, attention.query, adaptation.down, adaptation.up, active)
-        x, excess = motion.features(energies.energy, energies.quiet, active, self.weights, device)
-        self.activity = motion.bounded(excess)
-        self.features[:-1], self.features[-1] = x, math.log(presence.shift_energy(z) + motion.LOG_FLOOR)
-        model = NATIVE if scan.native else COMMAND
-        chances = motion.level_chances(self.features, LEVEL_MODEL[model])
-        evidence = float(PRESENCE_MODEL[model, :-1] @ self.features + PRESENCE_MODEL[model, -1])
-        contributing = int(np.count_nonzero(active & (differs | (excess > motion.CONTRIBUTES))))
-        return gap, chances, contributing, evidence
+        self.features, self.activity, contributing = motion.features(
+            energies.energy, energies.quiet, active, differs, self.weights, device, shift
+        )
+        return gap, contributing
 
     def _breathe(self, scan: Scan, fresh: NDArray[np.bool_], level: EnhancedMotionLevel) -> None:
         """Look for breathing where somebody may hold still."""
@@ -303,19 +299,3 @@ class Pipeline:
             return 0.0
         chance = 1.0 / (1.0 + math.exp(-abs(self.levels.odds)))
         return chance if scan.count >= self.parameters.min_bssids else SINGLE_CONFIDENCE * chance
-
-
-def signal_quality(count: int, weights: NDArray[np.float64], gap: float) -> float:
-    """ADR-022's 0.3 diversity + 0.4 concentration + 0.3 spectral gap, 0-1.
-
-    Diversity is the number of access points over 20; concentration how far the largest weight is above the mean one,
-    5 means and more being 1.
-
-    Args:
-        count: access points in the scan.
-        weights: (32,) attention, summing to 1 over those that are active.
-        gap: spectral gap of the correlations, 0-1.
-    """
-    active = int(np.count_nonzero(weights))
-    concentration = min(float(weights.max()) * active - 1.0, 5.0) / 5.0 if active else 0.0
-    return min(max(0.3 * min(count / 20.0, 1.0) + 0.4 * concentration + 0.3 * min(gap, 1.0), 0.0), 1.0)

@@ -90,9 +90,20 @@ class PresenceState:
         return array_bytes(self.mean_dbm, self.reference_dbm, self.spread_db2, self.heard_s, self.readings)
 
 
+@kernel("float64(float64[::1])")
+def shift_energy(z: NDArray[np.float64]) -> float:
+    """Mean square of the shifts (32,), each capped at :data:`CAP`: 1 in an empty room; 0 without slots. 0.2 us."""
+    total, count = 0.0, 0
+    for value in z:
+        if not np.isnan(value):
+            total += min(value * value, CAP)
+            count += 1
+    return total / count if count else 0.0
+
+
 @kernel(
-    "float64[::1](float64[::1], boolean[::1], boolean[::1], float64, boolean, boolean, float64, float64[::1],"
-    " float64[::1], float64[::1], float64[::1], int64[::1])"
+    "Tuple((float64[::1], float64))(float64[::1], boolean[::1], boolean[::1], float64, boolean, boolean, float64,"
+    " float64[::1], float64[::1], float64[::1], float64[::1], int64[::1])"
 )
 def shifts(
     rssi_dbm: NDArray[np.float64],
@@ -107,7 +118,7 @@ def shifts(
     spread_db2: NDArray[np.float64],
     heard_s: NDArray[np.float64],
     readings: NDArray[np.int64],
-) -> NDArray[np.float64]:
+) -> tuple[NDArray[np.float64], float]:
     """Move the levels by one scan, and compare them with the empty room's. 1 us for 32 slots.
 
     Args:
@@ -125,7 +136,8 @@ def shifts(
         readings: state.
 
     Returns:
-        (32,) shifts in deviations of the slot's own straying, signed; NaN where not active.
+        (32,) shifts in deviations of the slot's own straying, signed, NaN where not active; and their
+        :func:`shift_energy`.
     """
     slots = len(rssi_dbm)
     z = np.full(slots, np.nan)
@@ -154,15 +166,4 @@ def shifts(
                 readings[i] += 1
         if active[i] and readings[i]:
             z[i] = (mean_dbm[i] - reference_dbm[i]) / np.sqrt(max(spread_db2[i], LEAST_SPREAD_DB2))
-    return z
-
-
-@kernel("float64(float64[::1])")
-def shift_energy(z: NDArray[np.float64]) -> float:
-    """Mean square of the shifts (32,), each capped at :data:`CAP`: 1 in an empty room; 0 without slots. 0.2 us."""
-    total, count = 0.0, 0
-    for value in z:
-        if not np.isnan(value):
-            total += min(value * value, CAP)
-            count += 1
-    return total / count if count else 0.0
+    return z, shift_energy(z)

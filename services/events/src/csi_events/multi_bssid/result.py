@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from csi_schemas.sensing import EnhancedMotionLevel, QualityVerdict
@@ -12,8 +11,7 @@ Mode = Literal["multi", "single"]
 DriftProfile = Literal["Stable", "Linear", "StepChange", "Oscillating", "VarianceExpansion"]
 
 
-@dataclass(frozen=True, slots=True)
-class BreathingEstimate:
+class BreathingEstimate(NamedTuple):
     """A rate that passed its significance test."""
 
     rate_bpm: float
@@ -26,8 +24,7 @@ class BreathingEstimate:
     """Access points that took part."""
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(NamedTuple):
     """What one scan says."""
 
     present: bool
