@@ -1,4 +1,4 @@
-"""The agent on a scripted scanner, over real UDP into ingest, onto csi.frames.v1, past the consumers of CSI."""
+"""The agent on a scripted scanner, over real UDP into ingest, onto csi.frames.v1, through events to a websocket."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import math
 import socket
 import threading
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -14,15 +15,15 @@ from csi_schemas.access_points import Band, Radio, amplitude
 from csi_schemas.codec import encode_csi
 from csi_schemas.codec.authentication import Sealer
 from csi_schemas.frame import AnyFrame, CsiFrame, MultiBssidFrame
-from csi_schemas.topics import FRAMES, REJECTED, SENSING
+from csi_schemas.topics import FRAMES, REJECTED
 from csi_wifiscan.access_point import AccessPoint
 from csi_wifiscan.agent import Agent
 from csi_wifiscan.errors import ScanError
 from csi_wifiscan.pace import Pace
 from csi_wifiscan.sender import Sender
+from support.gateway import receive, running_gateway
 from support.kafka import consume
 from support.services import running
-from support.waiting import wait_for
 from unit.ingest.flow import ingest
 from unit.wifiscan.scripted import ScriptedScanner, Step
 from unit.wifiscan.test_privacy import SECRETS, assert_private
@@ -112,26 +113,38 @@ async def test_an_agent_is_a_node(topics: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.timeout(240)  # the first start of events compiles its kernels
-async def test_consumers_of_csi_pass_scans_over(topics: str) -> None:
-    """Between CSI frames, scans cost nothing: every window is there, nothing is counted or warned about."""
+async def test_a_laptop_is_sensed_like_any_node(topics: str) -> None:
+    """From a scripted scanner to the websocket, between CSI frames: every scan and every frame is in an update.
+
+    The laptop's updates have ADR-022's fields, and the list of nodes has it beside the ESP32; nothing is skipped.
+    """
     settings = {"CSIFLOW_KAFKA": topics, "CSIFLOW_EVENTS_HTTP_PORT": "0"}
-    async with ingest(topics) as started:
+    updates: list[dict[str, Any]] = []
+
+    def frames_of(node: str) -> int:
+        return sum(update["window"]["frames"] for update in updates if update["node_id"] == node)
+
+    async with ingest(topics) as started, running_gateway(topics) as gateway:
         live = started.listeners["live"]
-        async with running("csi_events", settings, timeout=120) as events:
+        async with running("csi_events", settings, timeout=120) as events, gateway.connect("/ws/sensing") as websocket:
+            await gateway.clients("sensing", 1)
             for burst in range(4):
                 await asyncio.to_thread(run_agent, scans(10), live, None, 0, 10 * burst)
                 frames = [encode_csi(1, bytes([7] * 128), sequence=16 * burst + n, n_subcarriers=64) for n in range(16)]
                 await asyncio.to_thread(send, live, *frames)
                 await started.settled(26 * (burst + 1))
-
-            async def processed() -> bool:
-                return await events.metric("csiflow_stream_records_total", app="events", replay="false") >= 104
-
-            await wait_for(processed, 60, "frames and scans have been read")
-            updates = await consume(topics, SENSING.name, 4)
+            while frames_of(HOST) < 40 or frames_of("1") < 64:
+                updates += await receive(websocket, 1)
             assert await events.metric("csiflow_stream_skipped_total", app="events") == 0
             assert events.events("record is not a frame and was skipped") == []
-    assert {update.key for update in updates} == {b"1"}
+            _, nodes = await gateway.get("/api/v1/nodes")
+    assert (frames_of(HOST), frames_of("1")) == (40, 64)
+    laptop = next(update for update in reversed(updates) if update["node_id"] == HOST)
+    assert (laptop["source"], laptop["provenance"], laptop["bssid_count"]) == ("wifi-enhanced:3", "live", 3)
+    assert laptop["enhanced_motion"] == {"score": 0.0, "level": "None", "contributing_bssids": 0}
+    assert laptop["quality_verdict"] == "Defer"
+    assert len(laptop["nodes"][0]["amplitude"]) == 3
+    assert {HOST, "1"} <= {node["node_id"] for node in nodes["nodes"]}
     values = [record.value for record in await consume(topics, FRAMES.name, 104)]
     kinds = [type(msgspec.json.decode(value, type=AnyFrame)) for value in values]
     assert (kinds.count(MultiBssidFrame), kinds.count(CsiFrame)) == (40, 64)
