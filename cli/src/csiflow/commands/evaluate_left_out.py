@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -53,7 +54,7 @@ def evaluate_left_out(
     as_json_line: bool,
 ) -> int:
     """Search and judge with a progress bar; return the exit code."""
-    from csiflow.evaluation.left_out import Trace, rows  # noqa: PLC0415 - numba takes a second to load
+    from csiflow.evaluation.left_out import Trace, reliability, rows  # noqa: PLC0415 - numba takes a second to load
     from csiflow.evaluation.pool import parallel, units  # noqa: PLC0415
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
@@ -78,13 +79,35 @@ def evaluate_left_out(
             searching = bar.add_task("searching without each source", total=len(sources))
             traces.sort(key=lambda each: (each.source, each.group, each.begin_ns.tolist()))
             judged = rows(traces, lambda: bar.advance(searching))
-    if len(sources) >= 2:
-        console.print(_table(judged))
     for message in errors.values():
         console.print(f"[bold red]error:[/] {escape(message)}", soft_wrap=True)
-    if as_json_line and len(sources) >= 2:
-        emit_json({"rows": {row.group: row.figures() for row in judged}, "errors": errors})
+    if len(sources) >= 2:
+        _tell(judged, traces)
+        if as_json_line:
+            emit_json(
+                {
+                    "rows": {row.group: row.figures() for row in judged},
+                    "reliability": reliability(traces),
+                    "false_starts": {each.name: each.false_starts_s for each in traces if each.false_starts_s},
+                    "errors": errors,
+                }
+            )
     return 1 if errors else 0
+
+
+def _tell(judged: Sequence[Row], traces: Sequence[Trace]) -> None:
+    """Print for people: both judgements, how often a confidence was right, and every false start."""
+    from csiflow.evaluation.left_out import reliability  # noqa: PLC0415 - numba takes a second to load
+
+    wide = console if console.is_terminal else Console(stderr=True, highlight=False, width=150)
+    wide.print(_table(judged))
+    for each in reliability(traces):
+        said = f"{each['from']:.2f}-{each['to']:.2f}: {each['right']} of {each['events']} right"
+        wide.print(f"MotionStarted given a confidence of {said}")
+    for trace in traces:
+        if trace.false_starts_s:
+            times = ", ".join(f"{at:.1f}" for at in trace.false_starts_s)
+            wide.print(f"false MotionStarted: {escape(trace.name)} at {times} s")
 
 
 def _table(judged: Sequence[Row]) -> Table:

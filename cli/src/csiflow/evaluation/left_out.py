@@ -10,16 +10,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from csi_events.decision import RULES, MotionDecision, Rules, decide
 from csi_events.offline import run
+from csi_schemas.events import MotionStarted
 from numpy.typing import NDArray
 
-from csiflow.evaluation.labels import MOTION, QUIET
+from csiflow.evaluation.labels import MOTION, NEITHER, QUIET
 from csiflow.evaluation.motion import AGREED, Motion
 from csiflow.evaluation.onsets import EARLY_S, labelled_onsets, rising, seconds_of, watched_quiet
+from csiflow.evaluation.statistics import wilson
 
 if TYPE_CHECKING:
     from csiflow.evaluation.calibration import Calibration
@@ -47,6 +50,7 @@ FALSE_POSITIVE_COST, FALSE_START_COST = 0.3, 0.25
 class Trace:
     """What the windowed path measured in one recording, and the truth to hold decisions against."""
 
+    name: str
     source: str
     group: str
     begin_ns: NDArray[np.float64]
@@ -65,6 +69,10 @@ class Trace:
     watched: NDArray[np.bool_]
     """(windows,) a start at the end of this window is a false one."""
     quiet_s: float
+    said: list[tuple[float, bool]]
+    """Confidence of every MotionStarted of the product, and whether something moved."""
+    false_starts_s: list[float]
+    """Times of the product's false starts, s."""
 
 
 def trace(labelled: LabelledRecording, calibration: Calibration, since_s: float, counted: int, group: str) -> Trace:
@@ -96,8 +104,18 @@ def trace(labelled: LabelledRecording, calibration: Calibration, since_s: float,
     quiet_s = seconds_of(labelled, quiet)
     for onset, _ in labelled_onsets(labelled, counted):
         quiet[(t >= t[onset] - EARLY_S) & (t < t[onset])] = False
+    said, false_starts_s = [], []
+    for window in judged:
+        end = window.stop - 1
+        started = [event.confidence for event in window.events if isinstance(event, MotionStarted)]
+        if started and end >= counted and labelled.truth[end] != NEITHER:
+            soon = labelled.truth[end : int(np.searchsorted(t, t[end] + EARLY_S, side="right"))]
+            said.append((float(started[0] or 0.0), bool((soon == MOTION).any())))
+        if started and quiet[end]:
+            false_starts_s.append(float(t[end]))
     widest = max(map(len, weights), default=1)
     return Trace(
+        name=labelled.name,
         source=labelled.path.resolve().parent.name,
         group=group,
         begin_ns=t_ns[[window.first for window in judged]].astype(np.float64),
@@ -112,6 +130,8 @@ def trace(labelled: LabelledRecording, calibration: Calibration, since_s: float,
         moves=np.array(moves, bool),
         watched=quiet[stops - 1],
         quiet_s=quiet_s,
+        said=said,
+        false_starts_s=false_starts_s,
     )
 
 
@@ -223,3 +243,17 @@ def rows(traces: Sequence[Trace], done: Callable[[], None] = lambda: None) -> li
             found.append(Row(group, source, count(members, RULES), count(members, rules), rules))
         done()
     return found
+
+
+CONFIDENCE_EDGES = (0.0, 0.5, 0.7, 0.8, 0.9, 0.95, 1.0)
+
+
+def reliability(traces: Sequence[Trace]) -> list[dict[str, Any]]:
+    """How often MotionStarted was right, by the confidence it was given."""
+    said = [pair for each in traces for pair in each.said]
+    table: list[dict[str, Any]] = []
+    for low, high in pairwise(CONFIDENCE_EDGES):
+        own = [right for confidence, right in said if low <= confidence < high or confidence == high == 1.0]
+        row = {"from": low, "to": high, "events": len(own), "right": sum(own), "interval": wilson(sum(own), len(own))}
+        table.append(row)
+    return table
