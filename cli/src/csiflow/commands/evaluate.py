@@ -58,6 +58,12 @@ def evaluate(
     shapes: Annotated[
         bool, typer.Option("--shapes", help="Instead: learn signatures from some takes, recognise the others.")
     ] = False,
+    breathing: Annotated[
+        bool, typer.Option("--breathing", help="Instead: the breathing rate second by second, with nulls.")
+    ] = False,
+    antenna: Annotated[
+        int | None, typer.Option(help="With --breathing: look at this antenna only, counted from 0.", min=0)
+    ] = None,
     take: Annotated[
         str,
         typer.Option(
@@ -111,6 +117,8 @@ def evaluate(
         },
         own={"--session": session, "--labels": labels, "--pieces": pieces, "--seen": seen},
     )
+    if antenna is not None and not breathing:
+        fail("--antenna means nothing without --breathing; leave it out", 2)
     if plots is not None and find_spec("matplotlib") is None:
         fail("--plots needs matplotlib: run ./csiflow eval in a checkout, or install csiflow[eval]", 2)
     labelling = Labelling(label_names(quiet_labels), label_names(motion_labels))
@@ -124,6 +132,10 @@ def evaluate(
                 labelling, labels=labels, take=takes, group=groups, session=sessions, pieces=pieces, seen=seen
             )
             raise typer.Exit(evaluate_shapes(recordings, options, processes, as_json_line=as_json))
+        if breathing:
+            from csiflow.commands.evaluate_breathing import evaluate_breathing  # noqa: PLC0415
+
+            raise typer.Exit(evaluate_breathing(recordings, labelling, groups, antenna, as_json_line=as_json))
         from csiflow.evaluation.outcome import Settings, read_library  # noqa: PLC0415
 
         settings = Settings(

@@ -1,0 +1,182 @@
+"""``csiflow eval --breathing``: seconds answered, and answered falsely, in recordings and in nulls made of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from csi_events.offline import Recording, run
+from numpy.typing import NDArray
+from rich.markup import escape
+from rich.table import Table
+
+from csiflow.evaluation.files import group_name
+from csiflow.evaluation.labels import Labelling
+from csiflow.evaluation.recording import LabelledRecording, load
+from csiflow.evaluation.statistics import rounded, wilson
+
+WAIT_S = 30
+"""Nothing is answered before; seconds are counted from here on."""
+SHORT_S = 31.0
+"""Recordings of a group that are shorter are joined end to end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Breaths:
+    """What one stream was told, second by second."""
+
+    name: str
+    group: str
+    rate: NDArray[np.float64]
+    """(seconds,) breaths per minute shown, nan where none was, from second ``WAIT_S`` on."""
+    truth: float | None
+
+    def figures(self) -> dict[str, Any]:
+        """Return share answered, error where the rate is known, and the rate minute by minute (median, spread)."""
+        told = self.rate[np.isfinite(self.rate)]
+        found: dict[str, Any] = {
+            "seconds": len(self.rate),
+            "answered_s": len(told),
+            "answered": rounded(len(told) / len(self.rate)) if len(self.rate) else None,
+            "answered_interval": wilson(len(told), len(self.rate)),
+            "bpm": rounded(float(np.median(told)), 2) if len(told) else None,
+            "truth": self.truth,
+            "error": None,
+            "error_max": None,
+            "per_minute": [_minute(self.rate[k : k + 60]) for k in range(0, len(self.rate), 60)],
+        }
+        if self.truth is not None and len(told):
+            error = np.abs(told - self.truth)
+            found["error"], found["error_max"] = rounded(float(error.mean()), 3), rounded(float(error.max()), 3)
+        return found
+
+
+def _minute(rate: NDArray[np.float64]) -> list[float] | None:
+    told = rate[np.isfinite(rate)]
+    return [round(float(np.median(told)), 1), round(float(told.std()), 1)] if len(told) else None
+
+
+def told(recording: Recording) -> NDArray[np.float64]:
+    """Return the rate that the windowed path shows in every second after ``WAIT_S``, nan where it shows none."""
+    start = int(recording.t_ns[0])
+    rate = np.full(int((int(recording.t_ns[-1]) - start) * 1e-9) + 1, np.nan)
+    for window in run(recording):
+        shown = window.result.breathing
+        if shown is not None and shown.bpm is not None:
+            rate[int((int(recording.t_ns[window.stop - 1]) - start) * 1e-9)] = shown.bpm
+    return rate[WAIT_S:]
+
+
+def shuffled(recording: Recording, seed: int) -> Recording:
+    """Return the same frames at the same times in another order: nothing in it is periodic."""
+    order = np.random.default_rng(seed).permutation(len(recording.t_ns))
+    iq = None if recording.iq is None else np.ascontiguousarray(recording.iq[order])
+    return Recording(recording.t_ns, np.ascontiguousarray(recording.amplitude[order]), iq)
+
+
+def white(antennas: int, seed: int, *, seconds: int = 300, rate_hz: float = 20.0) -> Recording:
+    """Return a still channel and white noise at irregular times."""
+    rng = np.random.default_rng(seed)
+    count = int(seconds * rate_hz)
+    t_ns = (np.cumsum(rng.uniform(0.5, 1.5, count)) / rate_hz * 1e9).astype(np.int64)
+    still = 40.0 * rng.standard_normal((1, antennas, 56, 2))
+    noisy = np.clip(np.rint(still + 10.0 * rng.standard_normal((count, antennas, 56, 2))), -127, 127)
+    return Recording.from_iq(noisy.astype(np.int8), t_ns)
+
+
+def joined(parts: Sequence[Recording]) -> Recording:
+    """Set recordings of one shape end to end, a usual interval between them."""
+    times, start = [], 0
+    for part in parts:
+        times.append(part.t_ns - part.t_ns[0] + start)
+        start = int(times[-1][-1] + np.median(np.diff(part.t_ns)))
+    iq = [part.iq for part in parts if part.iq is not None]
+    return Recording(
+        np.concatenate(times),
+        np.concatenate([part.amplitude for part in parts]),
+        np.concatenate(iq) if len(iq) == len(parts) else None,
+    )
+
+
+def evaluate_all(
+    files: Sequence[Path], labelling: Labelling, group: re.Pattern[str] | None, antenna: int | None
+) -> Iterator[Breaths]:
+    """Yield what each recording is told, then clips joined by group and shape, then shuffled frames and white noise.
+
+    ``antenna`` looks at one antenna only, as if there were no other.
+    """
+    clips: dict[tuple[str, tuple[int, ...]], list[Recording]] = {}
+    for seed, path in enumerate(files):
+        labelled = load(path, str(path), labelling)
+        recording, name = alone(labelled, antenna), group_name(path, group)
+        if labelled.seconds[-1] < SHORT_S:
+            clips.setdefault((name, recording.amplitude.shape[1:]), []).append(recording)
+            continue
+        yield Breaths(str(path), name, told(recording), labelled.bpm)
+        yield Breaths(f"{path}, shuffled", "shuffled frames", told(shuffled(recording, seed)), None)
+    for (name, shape), parts in clips.items():
+        clip = f"{name}, {len(parts)} clips of {shape[0]} x {shape[1]} joined"
+        yield Breaths(clip, name, told(joined(parts)), None)
+    for antennas in (1, 3, 6) if antenna is None else (1,):
+        for seed in range(3):
+            yield Breaths(
+                f"white noise, {antennas} antennas, seed {seed}", "white noise", told(white(antennas, seed)), None
+            )
+
+
+def alone(labelled: LabelledRecording, antenna: int | None) -> Recording:
+    """Return the recording, or what one of its antennas hears."""
+    recording = labelled.recording
+    if antenna is None:
+        return recording
+    one = slice(min(antenna, recording.amplitude.shape[1] - 1), None)
+    iq = None if recording.iq is None else np.ascontiguousarray(recording.iq[:, one][:, :1])
+    return Recording(recording.t_ns, np.ascontiguousarray(recording.amplitude[:, one][:, :1]), iq)
+
+
+def pools(found: Sequence[Breaths]) -> dict[str, dict[str, Any]]:
+    """Pool seconds by group."""
+    groups: dict[str, list[Breaths]] = {}
+    for breaths in found:
+        groups.setdefault(breaths.group, []).append(breaths)
+    pooled = {}
+    for name, members in groups.items():
+        rate = np.concatenate([member.rate for member in members])
+        figures = Breaths(name, name, rate, None).figures()
+        known = [np.abs(m.rate - m.truth)[np.isfinite(m.rate)] for m in members if m.truth is not None]
+        error = np.concatenate(known) if known else np.zeros(0)
+        figures["error"] = rounded(float(error.mean()), 3) if len(error) else None
+        figures["error_max"] = rounded(float(error.max()), 3) if len(error) else None
+        del figures["per_minute"], figures["truth"], figures["bpm"]
+        pooled[name] = figures
+    return pooled
+
+
+def tables(found: Sequence[Breaths]) -> list[Table]:
+    """Return a table of every stream, and one of the groups."""
+    each = Table(title="breathing, second by second", title_justify="left")
+    group = Table(title="groups and nulls", title_justify="left")
+    for table in (each, group):
+        for column in ("of", "seconds", "answered %", "error", "largest"):
+            table.add_column(column, overflow="fold")
+    each.add_column("minute by minute: median +- spread", overflow="fold")
+    for breaths in found:
+        figures = breaths.figures()
+        minutes = ", ".join("-" if m is None else f"{m[0]:g}+-{m[1]:g}" for m in figures["per_minute"])
+        each.add_row(escape(breaths.name), *_cells(figures), minutes)
+    for name, figures in pools(found).items():
+        group.add_row(escape(name), *_cells(figures))
+    return [each, group]
+
+
+def _cells(figures: dict[str, Any]) -> tuple[str, ...]:
+    share = figures["answered"]
+    return (
+        str(figures["seconds"]),
+        "-" if share is None else f"{100 * share:.1f}",
+        *("-" if figures[name] is None else f"{figures[name]:g}" for name in ("error", "error_max")),
+    )
