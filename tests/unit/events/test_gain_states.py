@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from csi_events.change import change_scores
-from csi_events.gain_states import MOST, gain_states
+from csi_events.gain_states import MOST, _principal, gain_states
 from csi_events.quiet import calibrate
 from numpy.typing import NDArray
 from unit.events.signals import channel
@@ -79,3 +79,18 @@ def test_smooth_motion_is_no_gain_state() -> None:
     assert len(gain_states((3 + smooth + noise).astype(np.float32)).read) == 0
     switched = rng.integers(0, 2, 500)[:, None] * rng.standard_normal(40)
     assert len(gain_states((3 + smooth + switched + noise).astype(np.float32)).read) == 1
+
+
+@pytest.mark.parametrize(("frames", "columns"), [(300, 20), (40, 120)])
+def test_principal_directions_are_those_of_the_decomposition(frames: int, columns: int) -> None:
+    """Powers and directions equal numpy's singular value decomposition, but for their signs."""
+    jumps = np.random.default_rng(6).standard_normal((frames, columns)) * np.linspace(1, 3, columns)
+    power, directions = _principal(jumps)
+    _, singular, expected = np.linalg.svd(jumps, full_matrices=False)
+    np.testing.assert_allclose(power, singular**2, rtol=1e-6)
+    np.testing.assert_allclose(np.abs(np.sum(directions * expected, axis=1)), 1.0, atol=1e-6)
+
+
+def test_frames_that_never_change_have_no_gain_states() -> None:
+    """A stretch of one frame repeated is no gain, and no division by zero."""
+    assert len(gain_states(np.ones((60, 30), np.float32)).read) == 0

@@ -71,8 +71,8 @@ def gain_states(x: NDArray[np.float32], *, switches_only: bool = False) -> GainS
     plain = shortened_differences(x, KNOCK) / noise
     jumps = shortened_differences(x, JUMP) / noise
     count, columns = plain.shape
-    _, singular, directions = np.linalg.svd(jumps, full_matrices=False)
-    share = singular**2 / max(float(np.sum(plain**2)), 1e-12)
+    power, directions = _principal(jumps)
+    share = power / max(float(np.sum(plain**2)), 1e-12)
     edge = (1.0 + np.sqrt(columns / count)) ** 2 / columns
     outliers = directions[: min(int(np.sum(share > OUTLIER * edge)), columns - 1)]
     along = (x / noise) @ outliers.T
@@ -81,6 +81,22 @@ def gain_states(x: NDArray[np.float32], *, switches_only: bool = False) -> GainS
         chosen &= _has_two_values(along)
     found = outliers[chosen][:MOST]
     return GainStates((found / noise).astype(np.float32), (found * noise).astype(np.float32))
+
+
+def _principal(jumps: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Squared singular values, descending, and right singular vectors as rows, of those that are not zero.
+
+    From the eigenvectors of the smaller of the two products of ``jumps`` with itself: half the time of a singular
+    value decomposition, and exact enough for the few large ones.
+    """
+    count, columns = jumps.shape
+    if columns <= count:
+        power, vectors = np.linalg.eigh(jumps.T @ jumps)
+        return power[::-1], vectors.T[::-1]
+    power, vectors = np.linalg.eigh(jumps @ jumps.T)
+    kept = power > 1e-9 * power[-1]
+    power, vectors = power[kept][::-1], vectors[:, kept][:, ::-1]
+    return power, (jumps.T @ vectors / np.sqrt(power)).T
 
 
 def _forgets(along: NDArray[np.float64]) -> NDArray[np.bool_]:
