@@ -45,6 +45,8 @@ CALIBRATION_SCANS = 40
 """Fewest scans of the calibration; a slow host takes longer."""
 BREATHING_EVIDENCE = 4.0
 """Logarithm of the odds of presence that a significant breathing rate gives."""
+MOVING_EVIDENCE = 1.0
+"""The least that a scan gives in which the whole body moves, however near the levels are to the empty room's."""
 FRESH_S = 3.0
 """Age at which a breathing estimate is no longer shown, s."""
 SINGLE_CONFIDENCE = 0.5
@@ -167,6 +169,8 @@ class Pipeline:
         moves = likeliest > 0 and self.score >= own.motion_threshold and not learning
         level = LEVELS[likeliest] if moves else "None"
         self._breathe(scan, changed.fresh, level)
+        if level in {"Moderate", "High"}:
+            evidence = max(evidence, MOVING_EVIDENCE)
         self._settle(evidence, elapsed_s, learning=learning)
         profiles = self.drift.observe(scan, changed.fresh, least_db=own.drift_db, step_db=own.quantisation_db)
         self.history.push(scan.t_s, scan.rssi_dbm)
