@@ -10,6 +10,7 @@ import pytest
 from csi_introspection import shapes
 from csi_introspection.arrays import Float32
 from csi_introspection.features import amplitudes
+from csi_introspection.playback import Run, there_and_back
 from csi_introspection.promotion import CONFIRMED, EMERGING
 from csi_introspection.reference import RATE_HZ, ROWS, channel, door, record, references, sample, walk
 from csi_introspection.shapes import Example, LabelledExample
@@ -37,9 +38,9 @@ def frames_of(label: str, seed: int, start_s: float = 0.0) -> Float32:
 def take(label: str, seed: int, start_s: float = 0.0, *, timed: bool = True) -> LabelledExample:
     """Return such a take, of a session with more quiet, as the matcher gets it; one not timed says no onset."""
     frames = frames_of(label, seed, start_s)
-    quiet = shapes.Run(frames[:QUIET], INTERVAL_NS)
-    session = [shapes.Run(frames_of("walk", each)[:QUIET], INTERVAL_NS) for each in (61, 62)]
-    (rows,) = shapes.encode([shapes.Recorded(quiet, shapes.Run(frames, INTERVAL_NS))], session)
+    quiet = Run(frames[:QUIET], INTERVAL_NS)
+    session = [Run(frames_of("walk", each)[:QUIET], INTERVAL_NS) for each in (61, 62)]
+    (rows,) = shapes.encode([shapes.Recorded(quiet, Run(frames, INTERVAL_NS))], session)
     if not timed:
         return LabelledExample(label, Example(rows, 0, timed=False))
     return LabelledExample(label, Example(rows.part(QUIET - LEAD, len(frames)), LEAD, timed=True))
@@ -93,26 +94,24 @@ def test_the_liveliest_rows_hold_the_motion() -> None:
 def test_what_has_no_such_feature_is_an_error() -> None:
     """The message names the feature; a motion of one row makes no signature, and no frames have no rows."""
     frames = frames_of("walk", 15)
-    quiet = shapes.Run(frames[:QUIET, :, 1:9], INTERVAL_NS)
-    (narrow,) = shapes.encode([shapes.Recorded(quiet, shapes.Run(frames[:, :, 1:9], INTERVAL_NS))], [])
+    quiet = Run(frames[:QUIET, :, 1:9], INTERVAL_NS)
+    (narrow,) = shapes.encode([shapes.Recorded(quiet, Run(frames[:, :, 1:9], INTERVAL_NS))], [])
     with pytest.raises(ValueError, match="x: these frames give no vec128"):
         shapes.signature_of(LabelledExample("walk", Example(narrow, 0, timed=True)), "vec128", "x")
     rows = take("walk", 15).example.encoded
     with pytest.raises(ValueError, match="x: 1 rows"):
         shapes.signature_of(LabelledExample("walk", Example(rows.part(0, LEAD + 1), LEAD, timed=True)), "lag", "x")
     with pytest.raises(ValueError, match="without frames"):
-        shapes.encode([shapes.Recorded(quiet, shapes.Run(frames[:0, :, 1:9], INTERVAL_NS))], [])
+        shapes.encode([shapes.Recorded(quiet, Run(frames[:0, :, 1:9], INTERVAL_NS))], [])
     with pytest.raises(ValueError, match="too short"):
-        shapes.encode([shapes.Recorded(None, shapes.Run(frames, INTERVAL_NS))], [])
+        shapes.encode([shapes.Recorded(None, Run(frames, INTERVAL_NS))], [])
 
 
 def test_recordings_of_a_session_know_nothing_of_each_other() -> None:
     """Encoded together or alone after the session's quiet, a recording has the same rows to the bit."""
-    session = [shapes.Run(frames_of("walk", seed)[:QUIET], INTERVAL_NS) for seed in (51, 52)]
+    session = [Run(frames_of("walk", seed)[:QUIET], INTERVAL_NS) for seed in (51, 52)]
     recordings = [
-        shapes.Recorded(
-            shapes.Run(frames_of(label, seed)[:QUIET], INTERVAL_NS), shapes.Run(frames_of(label, seed), INTERVAL_NS)
-        )
+        shapes.Recorded(Run(frames_of(label, seed)[:QUIET], INTERVAL_NS), Run(frames_of(label, seed), INTERVAL_NS))
         for label, seed in (("door", 53), ("walk", 54), ("door", 55))
     ]
     together = shapes.encode(recordings, session)
@@ -126,7 +125,7 @@ def test_recordings_of_a_session_know_nothing_of_each_other() -> None:
 @given(st.integers(1, 400), st.integers(1, 1200))
 def test_to_and_fro_has_no_jump(count: int, wanted: int) -> None:
     """Neighbours differ by one frame at most, every frame exists, and the last is the first of the recording."""
-    order = shapes.there_and_back(count, wanted)
+    order = there_and_back(count, wanted)
     assert len(order) == wanted
     assert order[-1] == 0
     assert order.min() >= 0

@@ -82,6 +82,9 @@ def evaluate(
     pieces: Annotated[
         str, typer.Option(help="With --shapes: cut recordings of one label into pieces of this length.")
     ] = "",
+    stream: Annotated[
+        bool, typer.Option("--stream", help="With --shapes: also play the recordings to the per-frame path as streams.")
+    ] = False,
     seen: Annotated[str, typer.Option(help="With --shapes: also after so many frames, for example 8,16,32.")] = "",
     jobs: Annotated[int, typer.Option(help="Processes; 0: one a core.", min=0)] = 0,
     as_json: Json = False,
@@ -115,7 +118,7 @@ def evaluate(
             "--leave-one-source-out": leave_one_source_out,
             "--calibrate-from": calibrate_from,
         },
-        own={"--session": session, "--labels": labels, "--pieces": pieces, "--seen": seen},
+        own={"--stream": stream, "--session": session, "--labels": labels, "--pieces": pieces, "--seen": seen},
     )
     if antenna is not None and not breathing:
         fail("--antenna means nothing without --breathing; leave it out", 2)
@@ -129,7 +132,14 @@ def evaluate(
 
             sessions = pattern(session, "--session")
             options = shape_options(
-                labelling, labels=labels, take=takes, group=groups, session=sessions, pieces=pieces, seen=seen
+                labelling,
+                labels=labels,
+                take=takes,
+                group=groups,
+                session=sessions,
+                pieces=pieces,
+                seen=seen,
+                stream=stream,
             )
             raise typer.Exit(evaluate_shapes(recordings, options, processes, as_json_line=as_json))
         if breathing:

@@ -11,7 +11,19 @@ from rich.markup import escape
 
 from csiflow.commands.evaluate import label_names, print_tables, progress_bar
 from csiflow.evaluation.files import expand
-from csiflow.evaluation.shapes import ShapeOptions, Shapes, as_json, plan, read_jobs, run, tables, take_in
+from csiflow.evaluation.shapes import (
+    ShapeOptions,
+    Shapes,
+    as_json,
+    plan,
+    plan_streams,
+    read_jobs,
+    run,
+    stream_table,
+    tables,
+    take_in,
+)
+from csiflow.evaluation.streams import StreamOutcome, run_streams
 from csiflow.output import console, emit_json
 from csiflow.parameters import parse_duration
 
@@ -28,6 +40,7 @@ def shape_options(
     session: re.Pattern[str] | None,
     pieces: str,
     seen: str,
+    stream: bool,
 ) -> ShapeOptions:
     """Return the options from what was typed.
 
@@ -45,6 +58,7 @@ def shape_options(
         session=session,
         pieces_s=parse_duration(pieces) if pieces else None,
         seen=tuple(sorted({int(text) for text in counts})),
+        stream=stream,
     )
 
 
@@ -62,7 +76,12 @@ def evaluate_shapes(given: list[str], options: ShapeOptions, jobs: int, *, as_js
         task = bar.add_task("folds", total=len(steps))
         for _ in run(shapes, steps, options.seen, jobs):
             bar.advance(task)
-    print_tables(tables(shapes))
+        played = plan_streams(shapes, work) if options.stream else []
+        task = bar.add_task("streams", total=len(played), visible=bool(played))
+        for name, outcome in run_streams(played, jobs):
+            shapes.streams.setdefault(name, StreamOutcome()).add(outcome)
+            bar.advance(task)
+    print_tables([*tables(shapes), *([stream_table(shapes)] if shapes.streams else [])])
     for message in shapes.errors.values():
         console.print(f"[bold red]error:[/] {escape(message)}", soft_wrap=True)
     if not steps and not shapes.errors:

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from csi_introspection.shapes import Example, Recorded, Run, encode
+from csi_introspection.playback import Run
+from csi_introspection.shapes import Example, Recorded, encode
 
 from csiflow.evaluation.calibration import FEWEST
 from csiflow.evaluation.labels import QUIET
@@ -39,6 +40,8 @@ class Job:
 
     recordings: tuple[Recording, ...]
     quiet: tuple[Run, ...]
+    watched: tuple[Run, ...] = ()
+    """The whole of the labelled quiet, for counting false matches."""
 
 
 def session_of(labelled: LabelledRecording, pattern: re.Pattern[str] | None) -> tuple[object, ...]:

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from csi_introspection.shapes import recognise
+from csi_introspection.shapes import kinds_of, recognise
 from rich.markup import escape
 from rich.table import Table
 
@@ -20,10 +20,11 @@ from csiflow.evaluation.folds import ONE_TAKE, Fold, FoldEvidence, Recogniser, r
 from csiflow.evaluation.labels import Labelling
 from csiflow.evaluation.pool import LOST, parallel
 from csiflow.evaluation.recording import LabelledRecording, load
-from csiflow.evaluation.sessions import Job, encode_job, own_quiet, parted, quiet_stretches, recording_of
+from csiflow.evaluation.sessions import Job, encode_job, own_quiet, parted, quiet_runs, quiet_stretches, recording_of
 from csiflow.evaluation.sessions import session_of as session_key
 from csiflow.evaluation.statistics import rounded
-from csiflow.evaluation.takes import Cuts, LabelledTake, chosen, pieces_of, source_of, sources_of, takes_of
+from csiflow.evaluation.streams import StreamOutcome, StreamStep, steps_of
+from csiflow.evaluation.takes import Cuts, LabelledTake, chosen, pieces_of, run_of, source_of, sources_of, takes_of
 
 SCHEME_WORDS = {"one_take": "signatures of one take", "leave_one_out": "signatures of all other takes"}
 
@@ -42,6 +43,8 @@ class ShapeOptions:
     pieces_s: float | None = None
     """Cut recordings that have one label into pieces of this length."""
     seen: tuple[int, ...] = ()
+    stream: bool = False
+    """Also play the recordings as streams."""
 
 
 @dataclass(slots=True)
@@ -54,6 +57,8 @@ class Shapes:
     errors: dict[str, str] = field(default_factory=dict)
     evidence: dict[tuple[str, str], list[FoldEvidence]] = field(default_factory=dict)
     """By group and scheme."""
+    streams: dict[str, StreamOutcome] = field(default_factory=dict)
+    """By group and kind of feature."""
 
 
 def read_jobs(files: Sequence[Path], options: ShapeOptions, errors: dict[str, str]) -> list[Job]:
@@ -78,7 +83,8 @@ def read_jobs(files: Sequence[Path], options: ShapeOptions, errors: dict[str, st
             if cuts.cuts:
                 found.append(recording_of(labelled, group_name(path, options.group), cuts, known=bool(quiet)))
         if found:
-            jobs.append(Job(tuple(found), quiet))
+            watched = tuple(run_of(each, *stretch) for _, each in members for stretch in quiet_runs(each))
+            jobs.append(Job(tuple(found), quiet, watched if options.stream else ()))
     return jobs
 
 
@@ -190,7 +196,40 @@ def as_json(shapes: Shapes) -> dict[str, Any]:
             group, {"takes": len(takes), "sources": sources_of(takes), "quiet_assumed": shapes.assumed[group]}
         )
         about[scheme] = figures_of(folds, shapes.evidence[group, ONE_TAKE])
-    return {"shapes": found, "errors": shapes.errors}
+    streams = {name: outcome.figures() for name, outcome in sorted(shapes.streams.items())}
+    return {"shapes": found, "streams": streams, "errors": shapes.errors}
+
+
+def plan_streams(shapes: Shapes, jobs: Sequence[Job]) -> list[tuple[str, StreamStep]]:
+    """Return (group and kind, fold) of what is played as streams: recordings, not pieces."""
+    steps = []
+    for group, takes in shapes.groups.items():
+        if group in shapes.errors or not takes:
+            continue
+        whole = [job for job in jobs if all(len(each.cuts.runs) == 1 for each in job.recordings)]
+        for kind in kinds_of(takes[0].example.encoded.columns):
+            steps += [(f"{group} {kind}", step) for step in steps_of(takes, whole, kind)]
+    return steps
+
+
+def stream_table(shapes: Shapes) -> Table:
+    """Return a row for each group and kind played as streams."""
+    table = Table(title="As streams, signatures of one take", title_justify="left", title_style="bold")
+    for name in ("set, kind", "right active", "95 %", "wrong first", "ms, median", "false / quiet s", "an hour"):
+        table.add_column(name)
+    for name, outcome in sorted(shapes.streams.items()):
+        found = outcome.figures()
+        low, high = found["right_interval"]
+        table.add_row(
+            escape(name),
+            f"{found['right']}/{found['actions']}",
+            f"{100 * low:.0f}-{100 * high:.0f}",
+            str(found["wrong_first"]),
+            str(found["ms_median"]),
+            f"{found['false_matches']}/{found['watched_s']:.0f}",
+            str(found["false_matches_per_hour"]),
+        )
+    return table
 
 
 def tables(shapes: Shapes) -> list[Table]:

@@ -9,7 +9,8 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-from csi_introspection.shapes import Example, LabelledExample, Run, interval_ns
+from csi_introspection.playback import Run, interval_ns
+from csi_introspection.shapes import Example, LabelledExample
 
 from csiflow.evaluation.labels import NEITHER, plain_label
 from csiflow.evaluation.recognition import labelled_actions
