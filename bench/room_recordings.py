@@ -101,7 +101,9 @@ def summary(answers: list[Result]) -> dict[str, Any]:
         "present_pct": round(100 * sum(answer.present for answer in answers) / len(answers), 1),
         "levels_pct": shares([answer.motion_level for answer in answers]),
         "verdicts_pct": shares([answer.verdict for answer in answers]),
-        "reasons_pct": shares([answer.reason for answer in answers if answer.reason]) if answers else {},
+        "reasons_pct": shares([answer.reason.partition(":")[0] for answer in answers if answer.reason])
+        if answers
+        else {},
         "breathing": sum(answer.breathing is not None for answer in answers),
         "drift_at_the_end": dict(Counter(str(profile) for profile in answers[-1].drift if profile)),
     }

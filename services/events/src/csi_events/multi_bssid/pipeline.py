@@ -178,7 +178,10 @@ class Pipeline:
         verdict, reason = judged.verdict, judged.reason
         if learning and verdict != "Deny":
             done = scan.t_s - self.started_s
-            verdict, reason = "Defer", f"calibrating: {done:.0f} of {own.calibrate_s:g} s"
+            verdict, reason = (
+                "Defer",
+                f"calibrating: {done:.0f} of {own.calibrate_s:g} s, {self.scans} of {CALIBRATION_SCANS} scans",
+            )
         self.level, self.permitted = level, verdict == "Permit"
         return Result(
             present=self.levels.on,
