@@ -8,13 +8,17 @@ from pathlib import Path
 import pytest
 from browser.messages import SECOND, record, sensing, signature, snapshot
 from browser.page import Dashboard, opened
+from csi_events.processor import EventsProcessor
+from csi_events.settings import EventsSettings
 from csi_schemas.common import Provenance
 from csi_schemas.events import MotionStarted, NodeBack, NodeStale, PresenceStarted
 from csi_schemas.introspection import Similarity
 from csi_schemas.topics import EVENTS, INTROSPECTION, SENSING
+from csi_streaming.testing import Harness
 from playwright.async_api import Browser, Page, expect
 from support.kafka import produce
 from support.waiting import wait_for
+from unit.events.multi_bssid.test_streams import NODE, Room, send, updates
 
 
 async def time_of_day(page: Page, ns: int) -> str:
@@ -97,6 +101,23 @@ async def test_presence_and_motion_per_node(browser: Browser, gateway: str, topi
         assert "\u221247 dBm" in await dashboard.page.locator('[data-node="1"] .source').inner_text()
         await dashboard.wait_text('[data-node="2"] .streams', "128 sub-carriers, channel 11")
         await dashboard.wait_text("#events", "Somebody is there")
+        dashboard.assert_clean()
+
+
+async def test_a_laptop_is_shown_like_any_node(browser: Browser, gateway: str, topics: str) -> None:
+    """What events says of scans of access points fills a card of its own, beside that of an ESP32."""
+    worker = Harness(lambda partition: EventsProcessor(partition, EventsSettings()))
+    send(worker, Room(30, walks=(15, 30)).frames())
+    found = updates(worker)[-1]
+    assert found.classification.presence
+    ended = time.time_ns()
+    found.timestamp, found.window.start_ns, found.window.end_ns = ended / 1e9, ended - SECOND, ended
+    async with opened(browser, gateway) as dashboard:
+        await dashboard.wait_connected()
+        await produce(topics, SENSING.name, [record(sensing("1")), record(found)])
+        await dashboard.wait_text(f'[data-node="{NODE}"] .motion', "Somebody")
+        await dashboard.wait_text(f'[data-node="{NODE}"] .streams', "scan")
+        await dashboard.wait_text('[data-node="1"] .streams', "64 sub-carriers")
         dashboard.assert_clean()
 
 

@@ -169,7 +169,7 @@ class SensingUpdate(msgspec.Struct, omit_defaults=True, tag_field="type", tag="s
     classification: Classification
     node_id: str
     stream: str
-    """Stream label, see ``StreamKey.label``."""
+    """Stream label, see ``StreamKey.label``; ``scan`` for a host that scans for access points."""
     provenance: Provenance
     window: Window
     origin: Origin

@@ -89,7 +89,7 @@ def test_a_node_that_scans_says_what_any_node_says() -> None:
     last = found[-1]
     assert (last.node_id, last.stream, last.provenance, last.source) == (
         NODE,
-        "1x32@?",
+        "scan",
         "synthetic",
         "wifi-enhanced:12",
     )
@@ -109,7 +109,7 @@ def test_a_node_that_scans_says_what_any_node_says() -> None:
     assert found[2].quality_reason is not None
     assert "calibrating" in found[2].quality_reason
     assert {p.key for p in live.outputs(SENSING.name)} == {NODE.encode()}
-    assert {p.key for p in live.outputs(LATEST.name)} == {f"{NODE}/1x32@?/synthetic/sensing_update".encode()}
+    assert {p.key for p in live.outputs(LATEST.name)} == {f"{NODE}/scan/synthetic/sensing_update".encode()}
 
 
 def test_somebody_comes_and_goes() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from csi_schemas.common import StreamKey
 from csi_schemas.events import (
     AnyEvent,
     BreathingEstimated,
@@ -25,8 +24,6 @@ from csi_schemas.sensing import (
     Window,
 )
 
-from csi_events.multi_bssid.slots import SLOTS
-
 if TYPE_CHECKING:
     from csi_schemas.common import Origin, Provenance
 
@@ -35,8 +32,8 @@ if TYPE_CHECKING:
     from csi_events.multi_bssid.turning import Turn
     from csi_events.multi_bssid.window import ClosedBy, ScanWindow
 
-LABEL = StreamKey("", 1, SLOTS, None).label
-"""A node that scans is one stream: a slot is to it what a sub-carrier is to CSI."""
+LABEL = "scan"
+"""A node that scans is one stream; its label says what it is in place of a shape."""
 
 
 class ScanSource(NamedTuple):
