@@ -88,7 +88,7 @@ async def test_calibrate_is_answered_and_kept_over_a_restart(topics: str) -> Non
     Interrupted, it withdraws its request, and the stream keeps what it had.
     """
     async with sending(topics, speed=4):
-        async with running("csi_events", settings(topics)):
+        async with running("csi_events", settings(topics), timeout=90):
 
             async def calibrated() -> bool:
                 return len(await calibrations(topics)) == 1
@@ -111,7 +111,7 @@ async def test_calibrate_is_answered_and_kept_over_a_restart(topics: str) -> Non
             assert process.returncode == 130, errors.decode()
             assert b"withdrawn" in errors
         judged = await count_records(topics, SENSING.name)
-        async with running("csi_events", settings(topics)):
+        async with running("csi_events", settings(topics), timeout=90):
 
             async def judges_on() -> bool:
                 return await count_records(topics, SENSING.name) > judged + 20

@@ -5,21 +5,32 @@ from __future__ import annotations
 from functools import partial
 from weakref import WeakSet
 
+import structlog
 from csi_runtime.exits import run_configured
 from csi_runtime.metrics import STREAM_STREAMS
 from csi_schemas.topics import CALIBRATION, EVENTS, FRAMES, LATEST, SENSING
 from csi_streaming import run_service
 
-from csi_events.calibration_feed import CalibrationFeed, KnownCalibrations
+from csi_events.calibration_feed import CalibrationFeed
 from csi_events.processor import EventsProcessor
 from csi_events.settings import EventsSettings
 
+log = structlog.get_logger(__name__)
+
+CALIBRATIONS_S = 10.0
+"""How long a partition waits for what is stored of its streams; well below the time after which Kafka gives it away."""
+
 
 def make_processor(
-    settings: EventsSettings, calibrations: KnownCalibrations, alive: WeakSet[EventsProcessor], partition: int
+    settings: EventsSettings, feed: CalibrationFeed, alive: WeakSet[EventsProcessor], partition: int
 ) -> EventsProcessor:
-    """Make the processor of one partition; ``alive`` knows it for as long as the worker does."""
-    processor = EventsProcessor(partition, settings, calibrations)
+    """Make the processor of one partition; ``alive`` knows it for as long as the worker does.
+
+    Waits until the stored calibrations are read: a stream must not begin to calibrate anew because of who was faster.
+    """
+    if not feed.wait_read(CALIBRATIONS_S):
+        log.warning("stored calibrations are not read yet; streams calibrate anew until they are", partition=partition)
+    processor = EventsProcessor(partition, settings, feed.known)
     alive.add(processor)
     return processor
 
@@ -31,11 +42,12 @@ def start() -> int:
     STREAM_STREAMS.labels("events").set_function(
         lambda: sum(len(processor.entries) + len(processor.scans.entries) for processor in alive)
     )
-    with CalibrationFeed(settings.kafka).running() as calibrations:
+    feed = CalibrationFeed(settings.kafka)
+    with feed.running():
         return run_service(
             "events",
             settings,
-            partial(make_processor, settings, calibrations, alive),
+            partial(make_processor, settings, feed, alive),
             source=FRAMES,
             outputs=(SENSING, EVENTS, LATEST, CALIBRATION),
         )
