@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 import pytest
 from csi_events.app import make_processor
-from csi_events.calibration_feed import KnownCalibrations
+from csi_events.calibration_feed import CalibrationFeed
 from csi_events.offline import Recording, run
 from csi_events.processor import EventsProcessor
 from csi_events.settings import EventsSettings
@@ -251,7 +251,9 @@ def test_a_processor_is_made_for_each_partition() -> None:
     from weakref import WeakSet  # noqa: PLC0415 - only here
 
     alive: WeakSet[EventsProcessor] = WeakSet()
-    make = partial(make_processor, EventsSettings(), KnownCalibrations(), alive)
+    feed = CalibrationFeed("127.0.0.1:1")
+    feed._read.set()  # as if an empty topic had been read
+    make = partial(make_processor, EventsSettings(), feed, alive)
     first, second = make(0), make(1)
     assert len(alive) == 2
     del first
