@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
+from csi_runtime.documents import write_whole
 
 from csiflow.output import fail
 from csiflow.settings import CliSettings
@@ -36,10 +37,7 @@ def published(settings: CliSettings, run: RunFile) -> Iterator[None]:
     """Keep the run file, mode 0600 because it holds the token, while the context is open."""
     path = _path(settings)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(f".{run.pid}")
-    with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:  # noqa: PTH123  # mode
-        file.write(msgspec.json.encode(run))
-    temporary.replace(path)
+    write_whole(path, msgspec.json.encode(run), replace=True, mode=0o600)
     try:
         yield
     finally:

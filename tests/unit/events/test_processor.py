@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 from typing import Any
+from weakref import WeakSet
 
 import msgspec
 import numpy as np
 import pytest
 from csi_events.app import make_processor
 from csi_events.calibration_feed import CalibrationFeed
+from csi_events.multi_bssid.fingerprint.library import Library
 from csi_events.offline import Recording, run
 from csi_events.processor import EventsProcessor
 from csi_events.settings import EventsSettings
@@ -246,18 +249,34 @@ def test_the_warm_up_emits_nothing_by_itself() -> None:
     assert list(processor.tick(1)) == []
 
 
-def test_a_processor_is_made_for_each_partition() -> None:
+def test_a_processor_is_made_for_each_partition(tmp_path: Path) -> None:
     """The factory knows its processors for as long as somebody holds them, so that the gauge of streams is true."""
-    from weakref import WeakSet  # noqa: PLC0415 - only here
-
     alive: WeakSet[EventsProcessor] = WeakSet()
-    feed = CalibrationFeed("127.0.0.1:1")
+    feed = CalibrationFeed("127.0.0.1:1", 60.0)
     feed._read.set()  # as if an empty topic had been read
-    make = partial(make_processor, EventsSettings(), feed, alive)
+    make = partial(make_processor, EventsSettings(), feed, Library(tmp_path), alive)
     first, second = make(0), make(1)
     assert len(alive) == 2
     del first
     assert list(alive) == [second]
+
+
+def test_a_worker_waits_once_for_stored_calibrations(tmp_path: Path) -> None:
+    """However many partitions it has: the first waits for a Kafka that does not answer, the others find that out."""
+    waits: list[float] = []
+    feed = CalibrationFeed("127.0.0.1:1", 0.05)
+    read = feed._read.wait
+
+    def noted(timeout: float | None = None) -> bool:
+        waits.append(timeout or 0.0)
+        return read(timeout)
+
+    feed._read.wait = noted  # type: ignore[method-assign]
+    make = partial(make_processor, EventsSettings(), feed, Library(tmp_path), WeakSet())
+    for partition in range(12):
+        make(partition)
+    assert waits[0] == pytest.approx(0.05)
+    assert sum(waits) < 0.1
 
 
 def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

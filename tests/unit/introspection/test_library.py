@@ -169,7 +169,7 @@ def test_a_failed_write_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytes
     def interrupted(_: int) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("csi_introspection.library.os.fsync", interrupted)
+    monkeypatch.setattr("csi_runtime.documents.os.fsync", interrupted)
     with pytest.raises(KeyboardInterrupt):
         write(tmp_path / "a.sig.json", references()[0])
     assert list(tmp_path.iterdir()) == []

@@ -12,25 +12,27 @@ from csi_schemas.topics import CALIBRATION, EVENTS, FRAMES, LATEST, SENSING
 from csi_streaming import run_service
 
 from csi_events.calibration_feed import CalibrationFeed
+from csi_events.multi_bssid.fingerprint.library import Library
 from csi_events.processor import EventsProcessor
 from csi_events.settings import EventsSettings
 
 log = structlog.get_logger(__name__)
 
 CALIBRATIONS_S = 10.0
-"""How long a partition waits for what is stored of its streams; well below the time after which Kafka gives it away."""
+"""How long a worker's partitions wait for what is stored of their streams; well below the time after which Kafka gives
+them away."""
 
 
 def make_processor(
-    settings: EventsSettings, feed: CalibrationFeed, alive: WeakSet[EventsProcessor], partition: int
+    settings: EventsSettings, feed: CalibrationFeed, library: Library, alive: WeakSet[EventsProcessor], partition: int
 ) -> EventsProcessor:
     """Make the processor of one partition; ``alive`` knows it for as long as the worker does.
 
     Waits until the stored calibrations are read: a stream must not begin to calibrate anew because of who was faster.
     """
-    if not feed.wait_read(CALIBRATIONS_S):
+    if not feed.wait_read():
         log.warning("stored calibrations are not read yet; streams calibrate anew until they are", partition=partition)
-    processor = EventsProcessor(partition, settings, feed.known)
+    processor = EventsProcessor(partition, settings, feed.known, library.of)
     alive.add(processor)
     return processor
 
@@ -42,12 +44,14 @@ def start() -> int:
     STREAM_STREAMS.labels("events").set_function(
         lambda: sum(len(processor.entries) + len(processor.scans.entries) for processor in alive)
     )
-    feed = CalibrationFeed(settings.kafka)
-    with feed.running():
+    feed = CalibrationFeed(settings.kafka, CALIBRATIONS_S)
+    library = Library(settings.fingerprint_folder)
+    library.look()
+    with feed.running(), library.watching():
         return run_service(
             "events",
             settings,
-            partial(make_processor, settings, feed, alive),
+            partial(make_processor, settings, feed, library, alive),
             source=FRAMES,
             outputs=(SENSING, EVENTS, LATEST, CALIBRATION),
         )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -53,15 +54,23 @@ class KnownCalibrations:
 class CalibrationFeed:
     """Follows the topic from its beginning until closed."""
 
-    def __init__(self, bootstrap: str) -> None:
-        """Read from these servers."""
+    def __init__(self, bootstrap: str, patience_s: float) -> None:
+        """Read from these servers; ``patience_s`` is how long those who need it may be kept waiting, all together."""
         self.known = KnownCalibrations()
         self._bootstrap = bootstrap
         self._read = threading.Event()
+        self._patience_s = patience_s
+        self._patience_ends: float | None = None
 
-    def wait_read(self, timeout_s: float) -> bool:
-        """Wait until everything that was there has been read; false when that took too long."""
-        return self._read.wait(timeout_s)
+    def wait_read(self) -> bool:
+        """Wait until everything that was there has been read; false when that took too long.
+
+        The patience is counted from the first call on, so that a worker with many partitions waits once.
+        """
+        now = time.monotonic()
+        if self._patience_ends is None:
+            self._patience_ends = now + self._patience_s
+        return self._read.wait(max(0.0, self._patience_ends - now))
 
     @contextlib.contextmanager
     def running(self) -> Iterator[KnownCalibrations]:

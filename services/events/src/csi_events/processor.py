@@ -14,14 +14,15 @@ from csi_runtime.metrics import EVENTS_EMITTED, EVENTS_FORGOTTEN, EVENTS_WINDOWS
 from csi_schemas.common import Origin, channel_of
 from csi_schemas.frame import MultiBssidFrame
 from csi_schemas.iq import iq_view
-from csi_schemas.topics import EVENTS, LATEST, SENSING
+from csi_schemas.topics import EVENTS, SENSING
 from csi_streaming import Output
 from csi_streaming.frames import FrameDecoder
 
 from csi_events.calibration_feed import KnownCalibrations
 from csi_events.calibrations import StreamCalibrations
+from csi_events.latest import Latest
 from csi_events.messages import Source, sensing_update, window_events
-from csi_events.multi_bssid.streams import ScanStreams
+from csi_events.multi_bssid.streams import Learnt, ScanStreams
 from csi_events.normalise import window_amplitude
 from csi_events.stream import Stream
 from csi_events.windows import ClosedWindow, WindowBuffer, WindowRule
@@ -47,7 +48,7 @@ class Entry:
 
     about: Source
     key: bytes
-    latest_key: bytes
+    latest: Latest
     window: WindowBuffer
     stream: Stream
     calibrations: StreamCalibrations
@@ -59,12 +60,6 @@ class Entry:
     """Processing time of that tick."""
     newest_ns: int = 0
     """Receive time of the newest window's newest frame."""
-    latest_ns: int | None = None
-    """Receive time of the update that was last put on csi.latest.v1."""
-    pending_latest: bytes | None = None
-    """The update that waits for its turn on csi.latest.v1."""
-    pending_since_ns: int | None = None
-    """Processing time of the tick that first saw it wait."""
     unsent: list[Output] = field(default_factory=list)
     """Outputs of the newest window of the warm-up; see ``EventsProcessor``."""
 
@@ -81,11 +76,17 @@ class EventsProcessor:
     counts on from what the warm-up held.
     """
 
-    def __init__(self, partition: int, settings: EventsSettings, calibrations: KnownCalibrations | None = None) -> None:
-        """Start without any state but the calibrations that are stored."""
+    def __init__(
+        self,
+        partition: int,
+        settings: EventsSettings,
+        calibrations: KnownCalibrations | None = None,
+        learnt: Learnt = lambda _: (),
+    ) -> None:
+        """Start without any state but what is stored: calibrations, and the fingerprints that were ``learnt``."""
         self._calibrations = KnownCalibrations() if calibrations is None else calibrations
         self.entries: dict[Key, Entry] = {}
-        self.scans = ScanStreams(partition, settings)
+        self.scans = ScanStreams(partition, settings, learnt)
         self._partition = partition
         self._settings = settings
         self._rule = WindowRule(settings.window_frames, int(settings.window_s * 1e9))
@@ -142,7 +143,7 @@ class EventsProcessor:
             silent_ns = now_ns - entry.noticed_ns
             if silent_ns >= self._silence_ns and (closed := entry.window.expire()) is not None:
                 outputs += self._judge(entry, closed)
-            outputs += self._send_waiting(entry, now_ns)
+            outputs += entry.latest.waited(now_ns)
             if silent_ns >= self._idle_ns:
                 outputs += self._forget(key, "idle")
         outputs += self.scans.tick(now_ns)
@@ -154,7 +155,9 @@ class EventsProcessor:
         return Entry(
             about=about,
             key=stream.node_id.encode(),
-            latest_key=f"{stream.node_id}/{stream.label}/{frame.provenance}/sensing_update".encode(),
+            latest=Latest(
+                f"{stream.node_id}/{stream.label}/{frame.provenance}/sensing_update".encode(), self._latest_ns
+            ),
             window=WindowBuffer.empty(self._rule),
             stream=Stream(self._hold_ns),
             calibrations=StreamCalibrations(about, self._calibrations),
@@ -172,7 +175,7 @@ class EventsProcessor:
         origin = Origin(self._topic, self._partition, closed.last_offset)
         update = _encode(sensing_update(about, closed, amplitude, result, origin))
         entry.newest_ns = newest_ns
-        entry.pending_latest, entry.pending_since_ns = update, None
+        entry.latest.hold(newest_ns, update)
         yield Output(SENSING.name, entry.key, update)
         for event in window_events(about, result, newest_ns, origin):
             if live:
@@ -181,21 +184,7 @@ class EventsProcessor:
         yield from entry.calibrations.after(entry.stream, result, newest_ns, origin)
         if live:
             EVENTS_WINDOWS.labels(closed.closed_by).inc()
-            if entry.latest_ns is None or not 0 <= newest_ns - entry.latest_ns < self._latest_ns:
-                yield self._send_latest(entry, update)
-
-    def _send_latest(self, entry: Entry, update: bytes) -> Output:
-        entry.latest_ns, entry.pending_latest, entry.pending_since_ns = entry.newest_ns, None, None
-        return Output(LATEST.name, entry.latest_key, update)
-
-    def _send_waiting(self, entry: Entry, now_ns: int) -> Iterator[Output]:
-        """The last update before a silence must reach csi.latest.v1 as well."""
-        if entry.pending_latest is None:
-            return
-        if entry.pending_since_ns is None:
-            entry.pending_since_ns = now_ns
-        elif now_ns - entry.pending_since_ns >= self._latest_ns:
-            yield self._send_latest(entry, entry.pending_latest)
+            yield from entry.latest.due()
 
     def _catch_up(self) -> Iterator[Output]:
         """Emit each stream's newest window of the warm-up."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -10,6 +9,7 @@ from math import isfinite
 from pathlib import Path
 
 import msgspec
+from csi_runtime.documents import write_whole
 from csi_schemas.signature import Signature
 
 PATTERN = "*.sig.json"
@@ -157,14 +157,4 @@ def write(path: Path, signature: Signature, *, replace: bool = False) -> None:
         FileExistsError: the file exists and ``replace`` is false.
         OSError: it cannot be written.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")  # matches no PATTERN, so no reader takes it
-    try:
-        with temporary.open("xb") as file:
-            file.write(file_text(signature))
-            file.flush()
-            os.fsync(file.fileno())
-        if path.exists() and not replace:
-            raise FileExistsError(f"{path} exists")
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_whole(path, file_text(signature), replace=replace)

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import structlog
+from csi_runtime.documents import Documents, looking
 from csi_runtime.metrics import (
     INTROSPECTION_LIBRARY_RELOADS,
     INTROSPECTION_SIGNATURE_PROBLEMS,
@@ -19,94 +15,39 @@ from csi_runtime.metrics import (
 from csi_introspection.library import PATTERN, Problem, Report, read
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
     from csi_schemas.signature import Signature
 
 log = structlog.get_logger(__name__)
 
 
-class Stamp(NamedTuple):
-    """What changes when a file does."""
-
-    modified_ns: int
-    changed_ns: int
-    size: int
-    inode: int
-
-
-@dataclass(slots=True)
-class File:
-    """One file of the folder."""
-
-    stamp: Stamp | None
-    """As it was read last; ``None`` when it could not even be looked at."""
-    good: Signature | None = None
-    """Its last good version."""
-    problems: list[Problem] = field(default_factory=list)
-    """What is wrong with it now, once it has stayed so."""
-    doubted: bool = False
-    """It was broken when it was read last, perhaps because somebody was still writing it: it is read once more."""
-
-
 class Folder:
-    """The files of a signature folder and what is known of them; reads only what changed.
-
-    A broken file keeps its last good version in use. It counts as broken when a second look finds it unchanged: until
-    then somebody may be writing it.
-    """
+    """A signature folder, read again only when it changed (see :class:`csi_runtime.documents.Documents`)."""
 
     def __init__(self, directory: Path) -> None:
+        """Watch this folder; nothing is read yet."""
         self.directory = directory
-        self._files: dict[str, File] = {}
-        self._looked = False
+        self._documents: Documents[Signature, Problem] = Documents(directory, PATTERN, read)
 
     def look(self) -> Report | None:
         """Look at the folder; returns what it holds when that differs from the last time, else ``None``.
 
         Raises:
             NotADirectoryError: there is no such folder; what was known stays known.
+            OSError: it cannot be listed; the same.
         """
         if not self.directory.is_dir():
             raise NotADirectoryError(f"{self.directory} is not a folder of signature files")
-        paths = {path.name: path for path in sorted(self.directory.glob(PATTERN))}
-        changed = not self._looked or not self._files.keys() <= paths.keys()
-        files = {}
-        for name, path in paths.items():
-            files[name], differs = self._look_at(path)
-            changed = changed or differs
-        self._files, self._looked = files, True
-        return self._report() if changed else None
-
-    def _look_at(self, path: Path) -> tuple[File, bool]:
-        """Return a file's newest state, and whether anybody but us needs to know."""
-        known = self._files.get(path.name)
-        stamp = _stamp(path)
-        if known is not None and known.stamp == stamp and not known.doubted:
-            return known, False
-        signature, problems = read(path)
-        if signature is not None:
-            return File(stamp, signature), True
-        good = None if known is None else known.good
-        settled = not self._looked or (known is not None and known.stamp == stamp)
-        if settled:
-            return File(stamp, good, problems), True
-        standing = [] if known is None else known.problems
-        return File(stamp, good, standing, doubted=True), False
-
-    def _report(self) -> Report:
+        if not self._documents.look():
+            return None
         report = Report()
-        for name, file in self._files.items():
+        for name, file in self._documents.files.items():
             report.problems += file.problems
             if file.good is not None:
                 report.add(name, file.good)
         return report
-
-
-def _stamp(path: Path) -> Stamp | None:
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return Stamp(found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino)
 
 
 class LibraryWatcher:
@@ -121,7 +62,6 @@ class LibraryWatcher:
         """The library; another tuple whenever it changed."""
         self._folder = Folder(folder)
         self._interval_s = interval_s
-        self._stop = threading.Event()
         self._lost = False
         self._told: list[Problem] = []
 
@@ -135,16 +75,9 @@ class LibraryWatcher:
         self._adopt(report or Report())
         log.info("signatures loaded", folder=str(self._folder.directory), ids=[s.id for s in self.signatures])
 
-    @contextmanager
-    def watching(self) -> Iterator[None]:
+    def watching(self) -> AbstractContextManager[None]:
         """Look at the folder again and again while the context is open."""
-        thread = threading.Thread(target=self._run, name="signature-library", daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            self._stop.set()
-            thread.join()
+        return looking(self.look, self._interval_s, "signature-library")
 
     def look(self) -> None:
         """Look once, and take up what changed."""
@@ -190,7 +123,3 @@ class LibraryWatcher:
         self.signatures = tuple(report.signatures)
         INTROSPECTION_SIGNATURES.set(len(report.signatures))
         INTROSPECTION_SIGNATURE_PROBLEMS.set(len({problem.file for problem in report.problems}))
-
-    def _run(self) -> None:
-        while not self._stop.wait(self._interval_s):
-            self.look()

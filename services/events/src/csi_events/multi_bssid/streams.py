@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -10,11 +10,11 @@ import msgspec
 import structlog
 from csi_runtime.metrics import EVENTS_EMITTED, EVENTS_FORGOTTEN, EVENTS_WINDOWS, STREAM_SKIPPED
 from csi_schemas.common import Origin
-from csi_schemas.topics import EVENTS, LATEST, SENSING
+from csi_schemas.topics import EVENTS, SENSING
 from csi_streaming import Output
 
 from csi_events.features import FeatureMemory
-from csi_events.multi_bssid.fingerprint.library import Library
+from csi_events.latest import Latest
 from csi_events.multi_bssid.messages import LABEL, ScanSource, breathing_events, scan_update, turn_event
 from csi_events.multi_bssid.pipeline import Pipeline
 from csi_events.multi_bssid.scan import from_frame
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from csi_schemas.events import AnyEvent
     from csi_schemas.frame import MultiBssidFrame
 
+    from csi_events.multi_bssid.fingerprint.document import Fingerprints
     from csi_events.multi_bssid.result import Result
     from csi_events.settings import EventsSettings
 
@@ -35,6 +36,8 @@ log = structlog.get_logger(__name__)
 
 NodeKey = tuple[str, "Provenance"]
 """Node id and provenance: a replay of a node never meets the node itself."""
+Learnt = Callable[[str], tuple["Fingerprints", ...]]
+"""The fingerprints of a node by its id, see :meth:`csi_events.multi_bssid.fingerprint.library.Library.of`."""
 _encode = msgspec.json.Encoder().encode
 CLOCK_BACK_NS = 10_000_000_000
 """A scan that is earlier than the newest by more than this means that a clock was set back, not that it was late."""
@@ -46,7 +49,7 @@ class ScanEntry:
 
     about: ScanSource
     key: bytes
-    latest_key: bytes
+    latest: Latest
     pipeline: Pipeline
     window: ScanWindow
     memory: FeatureMemory = field(default_factory=FeatureMemory)
@@ -65,12 +68,6 @@ class ScanEntry:
     """Receive time of the newest scan."""
     last_offset: int = 0
     """Its offset."""
-    latest_ns: int | None = None
-    """Receive time of the update that was last put on csi.latest.v1."""
-    pending: tuple[int, bytes] | None = None
-    """Receive time of an update and the update, which waits for its turn on csi.latest.v1."""
-    pending_since_ns: int | None = None
-    """Processing time of the tick that first saw it wait."""
     unsent: list[Output] = field(default_factory=list)
     """Outputs of the newest window of the warm-up."""
 
@@ -83,15 +80,15 @@ class ScanStreams:
     calibrates anew on what the warm-up holds, and what its attention had adapted to is lost.
     """
 
-    def __init__(self, partition: int, settings: EventsSettings) -> None:
-        """Start without any state."""
+    def __init__(self, partition: int, settings: EventsSettings, learnt: Learnt) -> None:
+        """Start without any state but the fingerprints that were ``learnt``."""
         self.entries: dict[NodeKey, ScanEntry] = {}
         self._partition = partition
         self._settings = settings
         self._window_ns = int(settings.window_s * 1e9)
         self._idle_ns = int(settings.idle_s * 1e9)
         self._latest_ns = int(settings.latest_interval_s * 1e9)
-        self._library = Library(settings.fingerprint_folder)
+        self._learnt = learnt
         self._topic = ""
 
     def take(self, frame: MultiBssidFrame, topic: str, offset: int, *, live: bool) -> Iterator[Output]:
@@ -120,7 +117,7 @@ class ScanStreams:
             yield from self._close(entry, closed_by, live=live)
         entry.frames += 1
         entry.newest_ns, entry.last_offset = frame.timestamp_ns, offset
-        entry.pipeline.documents = self._library.of(frame.node_id)
+        entry.pipeline.documents = self._learnt(frame.node_id)
         entry.result = result = entry.pipeline.scan(scan)
         entry.window.add(scan, frame)
         turned = entry.turning.presence(result, entry.newest_ns)
@@ -131,15 +128,14 @@ class ScanStreams:
             yield from self._close(entry, "frames", live=live)
 
     def tick(self, now_ns: int) -> Iterator[Output]:
-        """Close windows of silent nodes, send latest updates that waited, forget idle nodes, look for fingerprints."""
-        self._library.poll(now_ns)
+        """Close windows of silent nodes, send latest updates that waited, forget idle nodes."""
         for key, entry in list(self.entries.items()):
             if entry.frames != entry.noticed_frames:
                 entry.noticed_frames, entry.noticed_ns = entry.frames, now_ns
             silent_ns = now_ns - entry.noticed_ns
             if silent_ns >= self._window_ns and entry.window.t_ns:
                 yield from self._close(entry, "timeout")
-            yield from self._send_waiting(entry, now_ns)
+            yield from entry.latest.waited(now_ns)
             if silent_ns >= self._idle_ns:
                 yield from self._forget(key, "idle")
 
@@ -154,7 +150,7 @@ class ScanStreams:
         return ScanEntry(
             about=about,
             key=frame.node_id.encode(),
-            latest_key=f"{frame.node_id}/{LABEL}/{frame.provenance}/sensing_update".encode(),
+            latest=Latest(f"{frame.node_id}/{LABEL}/{frame.provenance}/sensing_update".encode(), self._latest_ns),
             pipeline=Pipeline(self._settings.multi_bssid),
             window=ScanWindow(self._settings.window_frames, self._window_ns),
         )
@@ -178,7 +174,7 @@ class ScanStreams:
         newest_ns = max(closed.t_ns)
         features = closed.features(entry.memory)
         update = _encode(scan_update(entry.about, closed, closed_by, features, entry.result, entry.tick, origin))
-        entry.pending, entry.pending_since_ns = (newest_ns, update), None
+        entry.latest.hold(newest_ns, update)
         yield Output(SENSING.name, entry.key, update)
         said = [
             turn_event(entry.about, turn, entry.result.confidence, origin)
@@ -189,27 +185,13 @@ class ScanStreams:
         yield from self._events(entry, said, live=live)
         if live:
             EVENTS_WINDOWS.labels(closed_by).inc()
-            if entry.latest_ns is None or not 0 <= newest_ns - entry.latest_ns < self._latest_ns:
-                yield self._send_latest(entry, entry.pending)
+            yield from entry.latest.due()
 
     def _events(self, entry: ScanEntry, events: list[AnyEvent], *, live: bool = True) -> Iterator[Output]:
         for event in events:
             if live:
                 EVENTS_EMITTED.labels(type(event).__name__).inc()
             yield Output(EVENTS.name, entry.key, _encode(event))
-
-    def _send_latest(self, entry: ScanEntry, pending: tuple[int, bytes]) -> Output:
-        entry.latest_ns, entry.pending, entry.pending_since_ns = pending[0], None, None
-        return Output(LATEST.name, entry.latest_key, pending[1])
-
-    def _send_waiting(self, entry: ScanEntry, now_ns: int) -> Iterator[Output]:
-        """The last update before a silence must reach csi.latest.v1 as well."""
-        if entry.pending is None:
-            return
-        if entry.pending_since_ns is None:
-            entry.pending_since_ns = now_ns
-        elif now_ns - entry.pending_since_ns >= self._latest_ns:
-            yield self._send_latest(entry, entry.pending)
 
     def _make_room(self) -> Iterator[Output]:
         if len(self.entries) < self._settings.max_streams:

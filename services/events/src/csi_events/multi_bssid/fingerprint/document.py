@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from math import isfinite
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import msgspec
+from csi_runtime.documents import write_whole
 from csi_schemas.common import Provenance
 
 if TYPE_CHECKING:
@@ -133,14 +133,4 @@ def write(path: Path, document: Fingerprints, *, replace: bool = False) -> None:
         FileExistsError: the file exists and ``replace`` is false.
         OSError: it cannot be written.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")  # no reader of the folder takes it
-    try:
-        with temporary.open("xb") as file:
-            file.write(msgspec.json.encode(document) + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
-        if path.exists() and not replace:
-            raise FileExistsError(f"{path} exists")
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_whole(path, msgspec.json.encode(document) + b"\n", replace=replace)
