@@ -79,7 +79,7 @@ class DriftDetected(Event, tag=True):
 
 
 class NodeDegraded(Event, tag=True):
-    """A node's radio is not what it was: rate, loss or dead sub-carriers."""
+    """A node's radio is not what it was: rate, loss, dead sub-carriers or channel."""
 
     reason: str
 

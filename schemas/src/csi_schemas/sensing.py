@@ -139,6 +139,8 @@ class RadioHealth(msgspec.Struct, omit_defaults=True):
     """Profiles that the radio switches between, 1 when it does not."""
     drift: float
     """Distance of the quiet profile from the calibrated one, in quiet standard deviations."""
+    channel_before: int | None = None
+    """The channel that the node left for this one, if it changed."""
 
 
 class NodeFeatures(msgspec.Struct):

@@ -20,11 +20,12 @@ from csi_streaming.frames import FrameDecoder
 
 from csi_events.calibration_feed import KnownCalibrations
 from csi_events.calibrations import StreamCalibrations
+from csi_events.channels import Channels
 from csi_events.latest import Latest
 from csi_events.messages import Source, sensing_update, window_events
 from csi_events.multi_bssid.streams import Learnt, ScanStreams
 from csi_events.normalise import window_amplitude
-from csi_events.stream import Stream
+from csi_events.stream import Stream, WindowResult
 from csi_events.windows import ClosedWindow, WindowBuffer, WindowRule
 
 if TYPE_CHECKING:
@@ -86,6 +87,7 @@ class EventsProcessor:
         """Start without any state but what is stored: calibrations, and the fingerprints that were ``learnt``."""
         self._calibrations = KnownCalibrations() if calibrations is None else calibrations
         self.entries: dict[Key, Entry] = {}
+        self._channels = Channels()
         self.scans = ScanStreams(partition, settings, learnt)
         self._partition = partition
         self._settings = settings
@@ -172,6 +174,7 @@ class EventsProcessor:
         entry.calibrations.before(entry.stream, newest_ns)
         t_ns = np.array(closed.t_ns, np.int64)
         result = entry.stream.window(amplitude, iq if shape[1] > 1 else None, t_ns, closed.missing)
+        self._watch_channel(about, result, newest_ns)
         origin = Origin(self._topic, self._partition, closed.last_offset)
         update = _encode(sensing_update(about, closed, amplitude, result, origin))
         entry.newest_ns = newest_ns
@@ -185,6 +188,13 @@ class EventsProcessor:
         if live:
             EVENTS_WINDOWS.labels(closed.closed_by).inc()
             yield from entry.latest.due()
+
+    def _watch_channel(self, about: Source, result: WindowResult, newest_ns: int) -> None:
+        changed = self._channels.observe(about.stream, about.provenance, newest_ns)
+        if changed is not None:
+            result.degraded.append(changed)
+        if result.health is not None:
+            result.health.channel_before = self._channels.before(about.stream, about.provenance)
 
     def _catch_up(self) -> Iterator[Output]:
         """Emit each stream's newest window of the warm-up."""
@@ -215,6 +225,7 @@ class EventsProcessor:
         closed = entry.window.expire()
         if closed is not None:
             yield from self._judge(entry, closed)
+        self._channels.forget(entry.about.stream, entry.about.provenance)
         EVENTS_FORGOTTEN.labels(reason).inc()
         origin = Origin(self._topic, self._partition, entry.window.last_offset)
         for event in window_events(entry.about, entry.stream.end(), entry.newest_ns, origin):
