@@ -21,6 +21,7 @@ BENCHES = {
     "regimes": "regimes.py",
     "rooms": "rooms.py",
     "fingerprints": "fingerprints.py",
+    "windows": "windows.py",
     "fanout": "fanout.py",
     "streaming": "streaming_forward.py",
 }
