@@ -153,14 +153,29 @@ async def test_two_takes_from_a_live_stream(topics: str, tmp_path: Path) -> None
 
 
 async def test_nobody_moved(topics: str, tmp_path: Path) -> None:
-    """Quiet after "move": refused with the figures, exit code 1, no file."""
+    """Quiet after "move": asked for twice more, then refused with the figures, exit code 1, no file."""
     node = Node()
     async with sending(topics, node):
         capture = await start(topics, tmp_path / "door.sig.json", "--countdown", "2s")
         code, _ = await capture.end()
     assert code == 1
-    assert "take 1 does not differ from quiet" in capture.text
+    assert capture.text.count("once more: take 1 does not differ from quiet") == 2
+    assert capture.text.count("take 1 does not differ from quiet") == 3
     assert list(tmp_path.iterdir()) == []
+
+
+async def test_a_take_that_is_refused_is_recorded_again(topics: str, tmp_path: Path) -> None:
+    """Nobody moves, and is told so before the next take; then somebody does: one file."""
+    node = Node()
+    async with sending(topics, node):
+        capture = await start(topics, tmp_path / "door.sig.json", "--countdown", "2s")
+        await capture.says("once more: take 1 does not differ from quiet")
+        capture.text = ""
+        await capture.says("take 1 of 1: come to rest")
+        await act(capture, node, "take 1 of 1")
+        code, _ = await capture.end()
+    assert code == 0, capture.text
+    assert check(tmp_path).files == ["door.sig.json"]
 
 
 async def test_ctrl_c_leaves_no_file(topics: str, tmp_path: Path) -> None:

@@ -28,6 +28,8 @@ LISTEN_S = 1.0
 """Listening for streams goes on for this long after the first, to find the busiest."""
 SILENCE_S = 3.0
 """A stream without a frame for this long has ended."""
+TRIES = 3
+"""How often a live take is recorded until it can be used."""
 FOLDER_SUFFIX = ".sig.json"
 
 
@@ -126,12 +128,13 @@ def others_in_folder(target: Target) -> list[Signature]:
 
 
 async def record_live(
-    bootstrap: str, schedule: Schedule, wanted: Wanted, wait_s: float
-) -> tuple[StreamName, list[RawTake]]:
-    """Record takes from the running stack.
+    bootstrap: str, schedule: Schedule, wanted: Wanted, wait_s: float, target: Target
+) -> tuple[StreamName, list[Take]]:
+    """Record takes from the running stack; one that cannot be used is recorded again.
 
     Raises:
         csiflow.heard.HeardError: the wanted stream is not there, or fell silent.
+        CaptureError: ``TRIES`` recordings of one take cannot be used; the message is about the last.
     """
     live = LiveFrames(bootstrap)
     async with live.running():
@@ -139,7 +142,19 @@ async def record_live(
         name, others = await live.listen(wait_s, wanted, LISTEN_S)
         _say_stream(name, others)
         recorder = Recorder(live.frames(name, SILENCE_S))
-        return name, [await recorder.record(schedule, number + 1) for number in range(schedule.takes)]
+        return name, [await _record(recorder, schedule, number + 1, target) for number in range(schedule.takes)]
+
+
+async def _record(recorder: Recorder, schedule: Schedule, number: int, target: Target) -> Take:
+    for left in reversed(range(TRIES)):
+        recorded = await recorder.record(schedule, number)
+        try:
+            return judge(recorded, number, target)
+        except CaptureError as error:
+            if not left:
+                raise
+            console.print(f"[yellow]once more:[/] {escape(str(error))}", soft_wrap=True)
+    raise AssertionError("a take is recorded at least once")
 
 
 def _say_stream(name: StreamName, others: Sequence[str]) -> None:
@@ -149,18 +164,20 @@ def _say_stream(name: StreamName, others: Sequence[str]) -> None:
 
 
 def cut_recording(
-    path: Path, begins_s: Sequence[float], schedule: Schedule, wanted: Wanted
-) -> tuple[StreamName, list[RawTake]]:
+    path: Path, begins_s: Sequence[float], schedule: Schedule, wanted: Wanted, target: Target
+) -> tuple[StreamName, list[Take]]:
     """Cut takes out of a recording; each begins ``begins_s`` after its first datagram.
 
     Raises:
         csi_ingest.recordings.RecordingError: it cannot be read.
         csiflow.heard.HeardError: it does not hold the wanted stream.
+        CaptureError: a take cannot be used.
         typer.Exit: with code 2, a take is not in it.
     """
     name, frames, others = recorded_frames(path, wanted)
     _say_stream(name, others)
-    return name, [_cut(frames, begin_s, schedule) for begin_s in begins_s]
+    cuts = [_cut(frames, begin_s, schedule) for begin_s in begins_s]
+    return name, [judge(recorded, number, target) for number, recorded in enumerate(cuts, start=1)]
 
 
 def _cut(frames: list[CsiFrame], begin_s: float, schedule: Schedule) -> RawTake:
@@ -184,22 +201,24 @@ def _cut(frames: list[CsiFrame], begin_s: float, schedule: Schedule) -> RawTake:
     return RawTake(clip_of(inside), cut)
 
 
-def make(
-    raw: Sequence[RawTake], target: Target, provenance: Provenance, known: Sequence[Signature]
-) -> tuple[list[Made], list[Confusion]]:
-    """Turn takes into signatures, each with its threshold, and name the known ones they look like.
+def judge(recorded: RawTake, number: int, target: Target) -> Take:
+    """Cut take ``number`` (from 1) out of what was recorded.
 
     Raises:
-        CaptureError: a take cannot be used; the message says which and why.
+        CaptureError: it cannot be used; the message says which take and why.
     """
-    takes = []
-    for number, recorded in enumerate(raw, start=1):
-        try:
-            take = cut_take(recorded.clip, recorded.cut, target.kind)
-        except CaptureError as error:
-            raise CaptureError(f"take {number}: {error}") from error
-        _check_departure(take, number, rest=target.rest)
-        takes.append(take)
+    try:
+        take = cut_take(recorded.clip, recorded.cut, target.kind)
+    except CaptureError as error:
+        raise CaptureError(f"take {number}: {error}") from error
+    _check_departure(take, number, rest=target.rest)
+    return take
+
+
+def make(
+    takes: Sequence[Take], target: Target, provenance: Provenance, known: Sequence[Signature]
+) -> tuple[list[Made], list[Confusion]]:
+    """Turn takes into signatures, each with its threshold, and name the known ones they look like."""
     captured_at = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     made = []
     for number, (take, path) in enumerate(zip(takes, target.paths, strict=True)):

@@ -58,9 +58,9 @@ class Recorder:
         self._now_ns = 0
 
     async def record(self, schedule: Schedule, number: int) -> RawTake:
-        """Record take ``number`` (from 1) and show people what to do."""
+        """Record take ``number`` (from 1) and show people what to do; what came before a take has to come to rest."""
         with display(f"take {number} of {schedule.takes}") as show:
-            if number > 1:
+            if self._now_ns:
                 await self._stretch(PAUSE_S, lambda left: show("come to rest", PAUSE_S, left))
             wait = "keep still" if schedule.rest else "keep still, move in"
 

@@ -43,8 +43,8 @@ def capture_signature(
 ) -> None:
     """Capture a motion as a signature, with a threshold suggested from the takes, and check it.
 
-    A take that does not differ from the quiet before it is refused; a signature of another label that it cannot be told
-    apart from is named. Nothing is written before every take was good.
+    A take that does not differ from the quiet before it is refused; live it is recorded again. A signature of
+    another label that it cannot be told apart from is named. Nothing is written before every take was good.
 
     Examples:
 
@@ -66,16 +66,16 @@ def capture_signature(
         known = capturing.others_in_folder(target)
         if recording is not None:
             begins_s = [parse_duration(text) for text in begin or [countdown]]
-            recorded = capturing.cut_recording(recording, begins_s, schedule, wanted)
+            recorded = capturing.cut_recording(recording, begins_s, schedule, wanted, target)
         else:
             bootstrap = bootstrap_servers(CliSettings())
-            heard = run_until_signal(capturing.record_live(bootstrap, schedule, wanted, wait_s))
+            heard = run_until_signal(capturing.record_live(bootstrap, schedule, wanted, wait_s, target))
             if heard is None:
                 console.print("nothing was written")
                 raise typer.Exit(130)
             recorded = heard
-        name, raw = recorded
-        made, alike = capturing.make(raw, target, name.provenance, known)
+        name, good = recorded
+        made, alike = capturing.make(good, target, name.provenance, known)
         for m in made:
             write(m.path, m.signature, replace=force)
     except RecordingError as error:
