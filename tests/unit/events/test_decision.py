@@ -22,6 +22,7 @@ class Naive:
         self.rules, self.on, self.evidence = rules, False, 0.0
         self.level, self.tail, self.level_s, self.tail_s = 0.0, rules.tail, 0.0, rules.tail_prior_s
         self.newest: int | None = None
+        self.strength = 0.0
 
     def window(self, first: int, last: int, score: float) -> bool:
         """Whether somebody moves after this window."""
@@ -33,11 +34,14 @@ class Naive:
         tail = min(self.tail, rules.tail_most)
         begin = rules.begin_margin + rules.begin_tails * tail
         end = min(begin, rules.last_margin + rules.last_tails * tail)
+        if self.on:
+            end = min(begin, max(end, rules.last_share * self.strength))
         excess = score - self.level
         speaks = min(end - excess, 1.0) if self.on else min(excess - begin, 2.0)
         self.evidence = max(0.0, self.evidence + speaks * step)
+        self.strength += (1 - math.exp(-step / rules.strength_s)) * (excess - self.strength)
         if self.evidence > (rules.end_evidence if self.on else rules.begin_evidence):
-            self.on, self.evidence = not self.on, 0.0
+            self.on, self.evidence, self.strength = not self.on, 0.0, excess
         if not self.on:
             self._learn(excess, begin, step)
         return self.on
@@ -105,6 +109,18 @@ def test_the_level_follows_a_quieter_room_within_seconds() -> None:
     for k in range(1, 32):
         decision.window((k - 1) * SECOND // 6, k * SECOND // 6, -1.5)
     assert decision.level == pytest.approx(-1.5, abs=0.02)
+
+
+def test_strong_motion_ends_at_what_weak_motion_lasts_through() -> None:
+    """The same unrest, between the two thresholds, goes on after weak motion and is the end of a strong one."""
+    rules = RULES._replace(last_share=0.3, strength_s=3.0)
+    last = rules.last_margin + rules.last_tails * rules.tail
+    unrest = [last + 0.2] * 12
+    assert rules.last_share * 2.0 < last < last + 0.2 < rules.last_share * 4.0
+    assert judged([2.0] * 60 + unrest, rules=rules)[-1]
+    moving = judged([4.0] * 60 + unrest, rules=rules)
+    assert moving[59]
+    assert not moving[-1]
 
 
 def test_motion_is_not_learnt() -> None:

@@ -37,11 +37,15 @@ RANGES: dict[str, tuple[float, float]] = {
     "end_evidence": (0.02, 0.2),
     "tail_memory_s": (20.0, 300.0),
     "tail_prior_s": (5.0, 60.0),
+    "last_share": (0.0, 0.6),
 }
 """The constants that are chosen, and where they are looked for."""
 LOGARITHMIC = frozenset({"begin_evidence", "end_evidence", "tail_memory_s", "tail_prior_s"})
 DRAWS, REFINED, BEST = 200, 500, 25
 """Draws over the ranges, draws near the best so far, and how many of the best are averaged."""
+SEARCHES = 3
+"""Searches, each from its own seed, that are averaged: the cost is flat near its least, and one search alone ends
+anywhere on that flat."""
 FALSE_POSITIVE_COST, FALSE_START_COST = 0.3, 0.25
 """What is made small: the mean over sources of 100 - F1, this per % of false positives, and this per false start."""
 
@@ -178,8 +182,13 @@ def count(traces: Sequence[Trace], rules: Rules) -> Counted:
     return total
 
 
-def search(traces: Sequence[Trace], seed: int = 0) -> Rules:
+def search(traces: Sequence[Trace]) -> Rules:
     """Choose constants for these recordings; every source weighs alike."""
+    found = [_search(traces, seed) for seed in range(SEARCHES)]
+    return _averaged([{name: getattr(rules, name) for name in RANGES} for rules in found])
+
+
+def _search(traces: Sequence[Trace], seed: int) -> Rules:
     rng = np.random.default_rng(seed)
     sources = [[each for each in traces if each.source == name] for name in sorted({t.source for t in traces})]
     tried: list[tuple[float, dict[str, float]]] = []
@@ -191,8 +200,11 @@ def search(traces: Sequence[Trace], seed: int = 0) -> Rules:
             drawn = {name: _draw(rng, name, near[name]) if rng.random() < 0.5 else near[name] for name in RANGES}
         rules = RULES._replace(**drawn)
         tried.append((sum(count(own, rules).cost for own in sources) / len(sources), drawn))
-    best = [drawn for _, drawn in sorted(tried, key=lambda each: each[0])[:BEST]]
-    return RULES._replace(**{name: _mean(name, [drawn[name] for drawn in best]) for name in RANGES})
+    return _averaged([drawn for _, drawn in sorted(tried, key=lambda each: each[0])[:BEST]])
+
+
+def _averaged(choices: Sequence[dict[str, float]]) -> Rules:
+    return RULES._replace(**{name: _mean(name, [chosen[name] for chosen in choices]) for name in RANGES})
 
 
 def _draw(rng: np.random.Generator, name: str, near: float | None = None) -> float:

@@ -23,8 +23,7 @@ KNOCK = 1.5
 
 def lags(rate_hz: float, frames: int) -> tuple[int, ...]:
     """Half-widths in frames for a stream of this rate, of which ``frames`` frames can hold three; (1,) if none can."""
-    by_time = (max(1, round(seconds * rate_hz)) for seconds in LAG_SECONDS)
-    wanted = {*LAG_FRAMES, *(lag for lag in by_time if frames >= 4 * lag)}
+    wanted = {*LAG_FRAMES, *(max(1, round(seconds * rate_hz)) for seconds in LAG_SECONDS)}
     return tuple(sorted(lag for lag in wanted if lag <= MAX_LAG and frames >= 3 * lag)) or (1,)
 
 

@@ -5,7 +5,8 @@ in which nothing moves: the level falls quickly and rises slowly, the tail's sca
 with a prior that counts as so many seconds. The thresholds are a margin plus so many scales of the tail, so a restless
 stream needs more before it is called moving, and a steady one little. Evidence is what a score exceeds the threshold
 by, times the time it does so, and begins anew at zero (a cumulative sum: Page, "Continuous inspection schemes", 1954):
-one second well above it, or a sixth of a second far above it, say the same at any frame rate.
+one second well above it, or a sixth of a second far above it, say the same at any frame rate. The end of a motion is
+judged by its strength as well: who settles after strong motion is louder than the empty room, but far below what moved.
 """
 
 from __future__ import annotations
@@ -53,13 +54,17 @@ class Rules(NamedTuple):
     """Time constant with which it rises, s, once it is known so well; before that it is a mean."""
     level_trust: float = 2.0
     """Seconds of mean for which each second of calibration counts."""
+    last_share: float = 0.3
+    """Motion also ends below this share of its own strength, but never above the threshold at which it begins."""
+    strength_s: float = 3.0
+    """Time over which that strength is remembered, s."""
 
 
 RULES = Rules()
 
-ON, EVIDENCE, LEVEL, TAIL, LEVEL_S, TAIL_S, NEWEST_NS = range(7)
+ON, EVIDENCE, LEVEL, TAIL, LEVEL_S, TAIL_S, NEWEST_NS, STRENGTH = range(8)
 """Places in the state."""
-FIELDS = 7
+FIELDS = 8
 
 
 @kernel(
@@ -83,11 +88,12 @@ def decide(
         rules: (rules,) in the order of :class:`Rules`.
 
     Returns:
-        Per window: whether somebody moves after it, the level before it, and the thresholds at which motion began and
-        ended.
+        Per window: whether somebody moves after it, the level before it, and the thresholds at which motion begins and
+        ends.
     """
     begin_margin, begin_tails, begin_evidence, last_margin, last_tails, end_evidence = rules[:6]
     tail_memory_s, tail_most, fall_s, rise_s = rules[8:12]
+    last_share, strength_s = rules[13:15]
     count = len(score)
     moving, level = np.empty(count, np.bool_), np.empty(count)
     begins, lasts = np.empty(count), np.empty(count)
@@ -95,6 +101,8 @@ def decide(
         tail = min(state[TAIL], tail_most)
         begin = begin_margin + begin_tails * tail
         last = min(begin, last_margin + last_tails * tail)
+        if state[ON] > 0.0:
+            last = min(begin, max(last, last_share * state[STRENGTH]))
         level[i], begins[i], lasts[i] = state[LEVEL], begin, last
         if np.isnan(score[i]):
             moving[i] = state[ON] > 0.0
@@ -105,12 +113,13 @@ def decide(
         excess = score[i] - state[LEVEL]
         if state[ON] > 0.0:
             state[EVIDENCE] = max(0.0, state[EVIDENCE] + min(last - excess, 1.0) * step_s)
+            state[STRENGTH] += (1.0 - np.exp(-step_s / strength_s)) * (excess - state[STRENGTH])
             if state[EVIDENCE] > end_evidence:
                 state[ON], state[EVIDENCE] = 0.0, 0.0
         else:
             state[EVIDENCE] = max(0.0, state[EVIDENCE] + min(excess - begin, MOST_EVIDENCE) * step_s)
             if state[EVIDENCE] > begin_evidence:
-                state[ON], state[EVIDENCE] = 1.0, 0.0
+                state[ON], state[EVIDENCE], state[STRENGTH] = 1.0, 0.0, excess
         moving[i] = state[ON] > 0.0
         if moving[i]:
             continue
