@@ -23,15 +23,21 @@ from csi_schemas.sensing import SensingUpdate
 from csi_schemas.topics import CALIBRATION, SENSING
 from csi_streaming.partitions import partition_of
 
-from csiflow.heard import HeardError, StreamName
+from csiflow.heard import HeardError, StreamName, Wanted, listening
 
 _decode_update = msgspec.json.Decoder(SensingUpdate).decode
 _decode_calibration = msgspec.json.Decoder(AnyCalibration).decode
+LISTEN_S = 2.0
+"""Listening for streams goes on for this long after the first: a slow one is judged once a second."""
 SILENCE_S = 15.0
 """A stream that says nothing of its calibration for this long will not finish it."""
 
 Show = Callable[[StreamName, float], None]
 """Shows how far a stream is, 0-1."""
+
+
+def _name_of(update: SensingUpdate) -> StreamName:
+    return StreamName(update.node_id, update.stream, update.provenance)
 
 
 @dataclass(slots=True)
@@ -82,25 +88,19 @@ class Calibrating:
             await producer.stop()
 
     async def streams(self, node: str | None, stream: str | None, wait_s: float) -> list[StreamName]:
-        """Return the wanted streams that are judged now, heard for a second after the first.
+        """Return the wanted streams that are judged now.
 
         Raises:
             HeardError: none is; the message says which are.
         """
-        loop = asyncio.get_running_loop()
-        deadline, heard, fitting = loop.time() + wait_s, set[StreamName](), set[StreamName]()
-        while loop.time() < deadline:
-            for update in await self._updates():
-                name = StreamName(update.node_id, update.stream, update.provenance)
-                heard.add(name)
-                if node in {None, name.node_id} and stream in {None, name.stream} and name not in fitting:
-                    if not fitting:
-                        deadline = loop.time() + 2.0
-                    fitting.add(name)
+        wanted = Wanted(node, stream)
+        updates = listening(self._updates, lambda update: wanted.fits(_name_of(update)), wait_s, LISTEN_S)
+        heard = {_name_of(update) async for update in updates}
+        fitting = sorted(filter(wanted.fits, heard))
         if not fitting:
             others = "; ".join(map(str, sorted(heard))) or "none: is a node sending, and does csi_events run?"
             raise HeardError(f"no such stream was judged within {wait_s:g} s; heard: {others}")
-        return sorted(fitting)
+        return fitting
 
     async def ask(self, names: list[StreamName], duration_s: float) -> None:
         """Send a request for each stream, to the partition that its node's records are in."""
@@ -125,8 +125,8 @@ class Calibrating:
         """
         loop = asyncio.get_running_loop()
         while pending := [name for name, asked in self.asked.items() if asked.answer is None]:
-            for update in await self._updates():
-                name = StreamName(update.node_id, update.stream, update.provenance)
+            for update in await self._updates(0.2):
+                name = _name_of(update)
                 asked, calibration = self.asked.get(name), update.calibration
                 if asked is not None and calibration is not None and calibration.request == asked.request.id:
                     asked.heard = loop.time()
@@ -151,10 +151,10 @@ class Calibrating:
         partition = partition_of(name.node_id.encode(), CALIBRATION.partitions)
         await self.producer.send_and_wait(CALIBRATION.name, value, key, partition=partition)
 
-    async def _updates(self) -> list[SensingUpdate]:
-        """Return the updates of the next moment; note the answers among the records."""
+    async def _updates(self, seconds: float) -> list[SensingUpdate]:
+        """Wait this long at most for updates, and return them; note the answers among the records."""
         updates: list[SensingUpdate] = []
-        for partition, records in (await self.consumer.getmany(timeout_ms=200)).items():
+        for partition, records in (await self.consumer.getmany(timeout_ms=max(1, int(seconds * 1000)))).items():
             for record in records:
                 if partition.topic == SENSING.name:
                     updates.append(_decode_update(record.value))

@@ -8,9 +8,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from csi_introspection import library
-from csi_introspection.capture import DIFFERS, CaptureError, Cut, Take, cut_take, make_signature
-from csi_introspection.features import KINDS
+from csi_introspection.capture import DIFFERS, CaptureError, Clip, Cut, Take, cut_take, make_signature
+from csi_introspection.features import BINS, KINDS
 from csi_introspection.threshold import Confusion, Suggestion, confusions, suggest
 from csi_schemas.common import Provenance
 from csi_schemas.signature import FeatureKind, Signature
@@ -125,6 +126,19 @@ def others_in_folder(target: Target) -> list[Signature]:
         if signature.id in target.identities:
             fail(f"{escape(file)} has the id {signature.id} already; name another --out file", 2)
     return [signature for _, signature in kept]
+
+
+def prepare(target: Target) -> None:
+    """Make a signature of noise, so that every kernel is compiled or loaded before anybody has to move."""
+    console.print("preparing (the first time this takes some seconds) ...")
+    rate_hz, quiet_s, motion_s = 50, 3, 2
+    frames = rate_hz * (quiet_s + motion_s)
+    amplitude = 10.0 + np.random.default_rng(0).standard_normal((2, frames, BINS))
+    amplitude[:, rate_hz * quiet_s :] *= 2.0
+    t_ns = np.arange(1, frames + 1) * (10**9 // rate_hz)
+    cut = Cut(0, quiet_s * 10**9, float(motion_s))
+    takes = [cut_take(Clip(each.astype(np.float32), t_ns, 1), cut, target.kind) for each in amplitude]
+    suggest(takes[0], takes[1:], [], target.label, rest=target.rest)
 
 
 async def record_live(

@@ -16,7 +16,7 @@ from csi_schemas.codec import MultiBssid, PacketError, decode
 from csi_schemas.frame import MultiBssidFrame
 from csi_schemas.topics import FRAMES
 
-from csiflow.heard import HeardError
+from csiflow.heard import HeardError, listening
 from csiflow.output import console
 from csiflow.takes import display
 
@@ -136,14 +136,12 @@ async def record(connect: Callable[[], Source], plan: Plan, node: str | None, wa
 
 
 async def _listen(live: Source, node: str | None, wait_s: float) -> Host:
-    loop = asyncio.get_running_loop()
+    async def take(seconds: float) -> Iterator[MultiBssidFrame]:
+        return _scans(await live.values(seconds))
+
     counts: Counter[Host] = Counter()
-    deadline, found = loop.time() + wait_s, False
-    while (left := deadline - loop.time()) > 0:
-        for frame in _scans(await live.values(min(left, 0.1))):
-            counts[Host(frame.node_id, frame.provenance)] += 1
-            if not found and node in {None, frame.node_id}:
-                deadline, found = loop.time() + LISTEN_S, True
+    async for frame in listening(take, lambda frame: node in {None, frame.node_id}, wait_s, LISTEN_S):
+        counts[Host(frame.node_id, frame.provenance)] += 1
     return choose(counts, node, f"was heard on {FRAMES.name} within {wait_s:g} s")
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -19,6 +19,7 @@ from csi_schemas.common import Provenance
 from csi_schemas.frame import CsiFrame
 from csi_schemas.topics import FRAMES
 
+Message = TypeVar("Message")
 _decode_frame = msgspec.json.Decoder(CsiFrame).decode
 BUSIEST_SHARE = 0.9
 """A stream with this share of the busiest one's frames is as busy; the first by name is taken."""
@@ -88,6 +89,29 @@ class Choice:
         return f"{name}, {self.frames[name]} frames"
 
 
+async def listening(
+    take: Callable[[float], Awaitable[Iterable[Message]]],
+    fits: Callable[[Message], bool],
+    wait_s: float,
+    enough_s: float,
+) -> AsyncIterator[Message]:
+    """Yield all that is heard until ``enough_s`` after the first that ``fits``, or ``wait_s`` when none does.
+
+    Args:
+        take: waits at most so many seconds for messages.
+        fits: whether a message is of what is looked for.
+        wait_s: how long to wait for a first one.
+        enough_s: how long to listen on after that, to hear what else there is.
+    """
+    loop = asyncio.get_running_loop()
+    deadline, found = loop.time() + wait_s, False
+    while (left := deadline - loop.time()) > 0:
+        for message in await take(min(left, 0.1)):
+            if not found and fits(message):
+                deadline, found = loop.time() + enough_s, True
+            yield message
+
+
 class LiveFrames:
     """CSI frames as they come on csi.frames.v1, from now on."""
 
@@ -127,14 +151,8 @@ class LiveFrames:
             HeardError: see ``Choice.pick``.
         """
         choice = Choice(wanted)
-        loop = asyncio.get_running_loop()
-        deadline, found = loop.time() + seconds, False
-        while (left := deadline - loop.time()) > 0:
-            for frame in await self._take(min(left, 0.1)):
-                name = name_of(frame)
-                choice.frames[name] += 1
-                if not found and wanted.fits(name):
-                    deadline, found = loop.time() + enough_s, True
+        async for frame in listening(self._take, lambda frame: wanted.fits(name_of(frame)), seconds, enough_s):
+            choice.frames[name_of(frame)] += 1
         return choice.pick(f"was heard on {FRAMES.name} within {seconds:g} s")
 
     async def frames(self, name: StreamName, silence_s: float) -> AsyncIterator[CsiFrame]:

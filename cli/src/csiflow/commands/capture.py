@@ -68,6 +68,7 @@ def capture_signature(
             begins_s = [parse_duration(text) for text in begin or [countdown]]
             recorded = capturing.cut_recording(recording, begins_s, schedule, wanted, target)
         else:
+            capturing.prepare(target)
             bootstrap = bootstrap_servers(CliSettings())
             heard = run_until_signal(capturing.record_live(bootstrap, schedule, wanted, wait_s, target))
             if heard is None:
