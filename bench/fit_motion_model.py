@@ -61,7 +61,7 @@ def collect(
     rows = []
     for scan in scans_of(access_points, simulator.scans(t), native=rate.parameters.native):
         pipeline.scan(scan)
-        rows.append(pipeline.features.copy())
+        rows.append(pipeline.newest.features.copy())
     run = Run(t, [], scene)
     taken = (t >= BEGIN_S) & ((run.since_change() >= CHANGE_S) | (t < scene.segments[0].duration))
     taken &= np.arange(len(t)) % max(1, round(EVERY_S * rate.hz)) == 0

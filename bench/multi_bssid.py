@@ -7,7 +7,8 @@ loaded and windows fill, is not timed. ``latency_us`` is by the clock, ``cpu_us`
 processes had the core: the latter is held against what is asked, and is what an idle machine shows. The baseline is
 timed between the scans of the same run: numpy's Pearson correlations of 32 x 30 readings, the stage that takes 33 of
 the 35 us of RuView's Rust pipeline. How often each stage ran is counted in a run of its own, so that counting costs
-nothing.
+nothing: there, the two kernels that call those of other stages are interpreted, the same text line by line, and every
+kernel they call is noted.
 """
 
 from __future__ import annotations
@@ -22,13 +23,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from time import perf_counter_ns, thread_time_ns
-from typing import Any
+from typing import Any, cast
 
 import csi_events.multi_bssid
 import numpy as np
+from csi_events.multi_bssid.drift import judge_in_turn
 from csi_events.multi_bssid.parameters import Parameters
 from csi_events.multi_bssid.pipeline import Pipeline
 from csi_events.multi_bssid.scan import Scan, from_frame
+from csi_events.multi_bssid.stages import observe
 from csi_ingest.synthetic import NATIVE, ScanSimulator, neighbourhood
 from csi_schemas.frame import MultiBssidFrame
 from csiflow.output import console, emit_json
@@ -94,6 +97,7 @@ def timed(scans: list[Scan]) -> tuple[list[int], list[int], list[int]]:
 def watched(seen: set[str]) -> Iterator[None]:
     """Note in ``seen`` which modules of the pipeline have a function called, kernels included, while it lasts."""
     package = csi_events.multi_bssid
+    called_through = (observe, judge_in_turn)
     modules = [importlib.import_module(f"{package.__name__}.{m.name}") for m in pkgutil.iter_modules(package.__path__)]
     kept: list[tuple[Any, str, Any]] = []
 
@@ -102,14 +106,19 @@ def watched(seen: set[str]) -> Iterator[None]:
             seen.add(stage)
             return function(*arguments, **named)
 
-        return noted
+        def interpreted(*arguments: Any) -> Any:
+            seen.add(stage)
+            records = [a.view(np.recarray) if isinstance(a, np.ndarray) and a.dtype.names else a for a in arguments]
+            return cast("Any", function).py_func(*records)
+
+        return interpreted if function in called_through else noted
 
     for module in modules:
         for name, value in vars(module).copy().items():
             home = getattr(value, "__module__", None) or ""
             if callable(value) and not isinstance(value, type) and home.startswith(f"{package.__name__}."):
                 kept.append((module, name, value))
-                setattr(module, name, noting(value, home.rpartition(".")[2]))
+                setattr(module, name, noting(value, home.removeprefix(f"{package.__name__}.")))
     try:
         yield
     finally:

@@ -1,15 +1,21 @@
 """How this package's numba kernels are compiled: when they are imported, for the types named, never later.
 
 A call with other types raises ``TypeError`` instead of compiling in the hot path. numba keys a cached kernel by the
-text of its own file, so a kernel calls kernels of its own file only.
+text of its own file, so a kernel calls kernels of its own file only; one that calls those of other files is
+``composed``, and keyed by the texts of all files in and below its folder.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from numba import njit
+from numba import from_dtype, njit, types
+
+if TYPE_CHECKING:
+    import numpy as np
 
 FASTMATH = {"contract", "reassoc", "arcp", "nsz"}
 """Lets sums be vectorised; keeps NaN, which means "not known" here."""
@@ -17,12 +23,35 @@ FASTMATH = {"contract", "reassoc", "arcp", "nsz"}
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
-def kernel(*signatures: str) -> Callable[[_Function], _Function]:
+def source_digest(folder: Path) -> bytes:
+    """SHA-256 over the names and texts of the Python files in and below ``folder``, in name order."""
+    digest = hashlib.sha256()
+    for file in sorted(folder.rglob("*.py")):
+        digest.update(str(file.relative_to(folder)).encode() + b"\0" + file.read_bytes() + b"\0")
+    return digest.digest()
+
+
+def kernel(*signatures: str, composed: bool = False, **records: np.dtype[np.void]) -> Callable[[_Function], _Function]:
     """Return the decorator that compiles a function for ``signatures`` now, or loads it from the cache on disk.
 
     The cache is in ``NUMBA_CACHE_DIR`` where that is set, else beside the sources or in the user's cache folder.
+
+    Args:
+        signatures: in numba's words, and those of ``records``.
+        composed: the function calls kernels, or has constants, of other files in or below its folder.
+        records: what a signature calls a structured type.
     """
-    decorate: Callable[[_Function], _Function] = njit(
-        list(signatures), cache=True, nogil=True, fastmath=FASTMATH, error_model="numpy"
-    )
+    names = {**vars(types), **{name: from_dtype(layout) for name, layout in records.items()}}
+
+    def decorate(function: _Function) -> _Function:
+        compiled: Any = njit(cache=True, nogil=True, fastmath=FASTMATH, error_model="numpy")(function)
+        if composed:
+            # numba offers no public way to widen the stamp; tests/unit/events/test_compile.py watches this seam
+            folder = Path(function.__code__.co_filename).parent
+            compiled._cache._cache_file._source_stamp = source_digest(folder)  # noqa: SLF001
+        for signature in signatures:
+            compiled.compile(eval(signature, {}, names))  # noqa: S307 - as numba itself reads them; all are literals
+        compiled.disable_compile()
+        return compiled  # type: ignore[no-any-return]
+
     return decorate

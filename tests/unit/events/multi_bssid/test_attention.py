@@ -4,15 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from csi_events.multi_bssid.attention import (
-    DIMENSIONS,
-    GAIN,
-    MIDDLE,
-    Adaptation,
-    AttentionState,
-    feedback_gradient,
-    weigh,
-)
+from csi_events.multi_bssid.adaptation import GAIN, MIDDLE, Adaptation, feedback_gradient
+from csi_events.multi_bssid.attention import DIMENSIONS, AttentionState, weigh
 from csi_events.multi_bssid.parameters import Parameters
 from csi_events.multi_bssid.slots import SLOTS
 from hypothesis import given
@@ -98,7 +91,7 @@ def room(kind: int, seed: int, size: int = 400) -> Room:
 def teach(state: AttentionState, pieces: Room, parameters: Parameters) -> None:
     """Give the feedback of a room, twice."""
     for embedding, activity, moves in pieces + pieces:
-        state.learn(embedding, activity, ACTIVE, moves=moves, parameters=parameters)
+        state.adaptation.learn(embedding, state.query, activity, ACTIVE, moves=moves, parameters=parameters)
 
 
 def loss(state: AttentionState, pieces: Room) -> float:

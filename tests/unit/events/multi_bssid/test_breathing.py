@@ -10,10 +10,10 @@ from csi_events.multi_bssid.breathing import (
     WINDOW,
     BreathingState,
     gains,
-    gamma_tail,
     line_hz,
     sections,
 )
+from csi_events.multi_bssid.breathing_tests import gamma_tail
 from csi_events.multi_bssid.result import BreathingEstimate
 from csi_events.multi_bssid.slots import SLOTS
 from hypothesis import given

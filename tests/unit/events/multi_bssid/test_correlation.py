@@ -17,10 +17,7 @@ def show(state: CorrelationState, rssi_dbm: NDArray[np.float64]) -> None:
     """Push (T, N) readings; NaN is no fresh reading."""
     for row in slots(rssi_dbm):
         here = ~np.isnan(row)
-        push(
-            row, here, here, state.ring, state.offset, state.total, state.products, state.readings, state.fresh,
-            state.known, state.position,
-        )  # fmt: skip
+        push(row, here, here, state.ring, state.fresh, state.record)
 
 
 def held(rssi_dbm: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 from csi_events.multi_bssid import drift_tests
-from csi_events.multi_bssid.drift import BLOCKS, LEAST_BLOCKS, PROFILES, DriftState, add_readings
+from csi_events.multi_bssid.drift import BLOCKS, LEAST_BLOCKS, PROFILES, DriftState, add_readings, judge_in_turn
 from csi_events.multi_bssid.drift_tests import fit_line, fit_oscillation, fit_sinusoid, fit_step, grew, log_chance
-from csi_events.multi_bssid.scan import Scan
 from csi_events.multi_bssid.slots import SLOTS
 from csi_ingest.synthetic.neighbourhood import Drift, neighbourhood
 from csi_ingest.synthetic.reception import Reception, ScanParameters
@@ -34,10 +33,14 @@ def centred(n: int, seed: int) -> NDArray[np.float64]:
 series = st.builds(centred, st.integers(32, 64), st.integers(0, 2**32))
 
 
-def scan_of(t_s: float, rssi_dbm: NDArray[np.float64]) -> Scan:
-    """Return a scan of every slot."""
-    ones = np.ones(SLOTS, np.int64)
-    return Scan(t_s, True, 0, False, ones > 0, rssi_dbm, rssi_dbm, rssi_dbm * 0, ones, ones, ones, ones)
+def observe(
+    state: DriftState, t_s: float, rssi_dbm: NDArray[np.float64], fresh: NDArray[np.bool_], step_db: float
+) -> tuple[str | None, ...]:
+    """Show one scan; return the profiles."""
+    add_readings(t_s, rssi_dbm, fresh, state.record)
+    if judge_in_turn(t_s, 2.0, step_db, state.record):
+        state.name()
+    return state.names
 
 
 @settings(deadline=None, max_examples=40)
@@ -120,7 +123,7 @@ def test_blocks_hold_means_and_variances() -> None:
     rssi = random.normal(-60.0, 3.0, (600, SLOTS))
     fresh = random.random((600, SLOTS)) < 0.7
     for i in range(600):
-        add_readings(t[i], rssi[i], fresh[i], state.means, state.variances, state.blocks, state.open_block)
+        add_readings(t[i], rssi[i], fresh[i], state.record)
     times, values = t[fresh[:, 5]], rssi[fresh[:, 5], 5]
     begin, expected = 0, []
     for end in range(len(times)):
@@ -168,7 +171,7 @@ def test_profiles_are_told_apart(scan_hz: float, length_s: float, quantum_db: fl
         state, heard = DriftState(), np.full(SLOTS, -np.inf)
         for i, t_s in enumerate(t):
             fresh, heard = readings.heard_s[i] > heard, readings.heard_s[i]
-            said = state.observe(scan_of(t_s, readings.rssi_dbm[i]), fresh, least_db=2.0, step_db=quantum_db)
+            said = observe(state, float(t_s), readings.rssi_dbm[i], fresh, quantum_db)
         confusion.update((profile, said[slot]) for slot, (profile, _) in enumerate(batch))
     print(f"\n{scan_hz:g} scans/s, {quantum_db:g} dB steps" + "".join(f"{name:>19}" for name in PROFILES))  # noqa: T201
     for row, name in enumerate(PROFILES):
@@ -185,7 +188,7 @@ def test_a_slot_is_forgotten_alone_and_others_keep_their_profile() -> None:
     def run(begin: float, seconds: float) -> tuple[str | None, ...]:
         said: tuple[str | None, ...] = ()
         for t_s in np.arange(begin, begin + seconds, 0.25):
-            said = state.observe(scan_of(float(t_s), levels), everything, least_db=2.0, step_db=0.5)
+            said = observe(state, float(t_s), levels, everything, 0.5)
         return said
 
     assert set(run(0.0, 20.0)) == {None}

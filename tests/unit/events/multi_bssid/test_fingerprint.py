@@ -65,7 +65,7 @@ def test_levels_equal_their_naive_twin(seed: int, scans: int, share: float) -> N
     for _ in range(scans):
         t_s += float(random.exponential(0.3))
         rssi, fresh = random.normal(-60.0, 3.0, SLOTS), random.random(SLOTS) < share
-        follow(t_s, rssi, fresh, state.level_dbm, state.variance_db2, state.heard_s, state.readings)
+        follow(t_s, rssi, fresh, state.record)
         for slot in np.flatnonzero(fresh).tolist():
             history[slot].append((t_s, float(rssi[slot])))
     made = vector(state, t_s, 30.0)
@@ -126,15 +126,7 @@ def test_rejection_is_calibrated() -> None:
         state = LevelState()
         columns = np.array([s.slot for s in document.slots])
         for number, scan in enumerate(again(room).scans("standing", 30.0)):
-            follow(
-                scan.t_s,
-                scan.rssi_dbm,
-                scan.present,
-                state.level_dbm,
-                state.variance_db2,
-                state.heard_s,
-                state.readings,
-            )
+            follow(scan.t_s, scan.rssi_dbm, scan.present, state.record)
             if number > 50 and number % 5 == 0:
                 now = vector(state, scan.t_s, 30.0)[np.concatenate([columns, columns + SLOTS])]
                 place = ready.names.index("standing")
@@ -163,9 +155,7 @@ def heard_again(room: Room, document: Fingerprints) -> tuple[list[int], str | No
     """Return the access points the document's slots are taken for after 10 s, and the reason why it does not apply."""
     state = LevelState()
     for scan in room.scans("empty", 10.0):
-        follow(
-            scan.t_s, scan.rssi_dbm, scan.present, state.level_dbm, state.variance_db2, state.heard_s, state.readings
-        )
+        follow(scan.t_s, scan.rssi_dbm, scan.present, state.record)
     found = align(document, scan, state.level_dbm)
     return [-1 if slot < 0 else room.order[slot] for slot in found.columns], found.reason
 

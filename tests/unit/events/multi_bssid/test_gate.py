@@ -16,10 +16,7 @@ def play(
     """Show (T, N) readings; return the residuals and what differs, (T, 32) each."""
     residuals, differs = [], []
     for k, row in enumerate(slots(rssi_dbm)):
-        r, d, _ = predict(
-            row, ~np.isnan(row), start_s + k / rate_hz, quiet, 0.05, 0.5, 3.0,
-            state.predicted_dbm, state.noise_db2, state.readings, state.heard_s,
-        )  # fmt: skip
+        r, d, _ = predict(row, ~np.isnan(row), start_s + k / rate_hz, quiet, 0.05, 0.5, 3.0, state.record)
         residuals.append(r)
         differs.append(d)
     return np.array(residuals), np.array(differs)
@@ -93,8 +90,7 @@ def test_a_slot_is_active_while_it_is_heard() -> None:
     nothing = np.full(SLOTS, np.nan)
 
     def active(t_s: float) -> list[bool]:
-        own = (state.predicted_dbm, state.noise_db2, state.readings, state.heard_s)
-        return list(predict(nothing, ~np.isnan(nothing), t_s, True, 0.05, 0.5, 3.0, *own)[2][:4])
+        return list(predict(nothing, ~np.isnan(nothing), t_s, True, 0.05, 0.5, 3.0, state.record)[2][:4])
 
     assert active(12.9) == [True, True, True, False]
     assert not any(active(13.1))

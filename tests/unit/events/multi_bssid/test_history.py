@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from csi_events.multi_bssid.history import BITS, SCANS, STEPS, History, coarsen, pack, unpack_row
+from csi_events.multi_bssid.history import BITS, SCANS, STEPS, History
+from csi_events.multi_bssid.packing import coarsen, pack, unpack_row
 from csi_events.multi_bssid.slots import SLOTS
 from hypothesis import given, settings
 from hypothesis import strategies as st

@@ -27,10 +27,14 @@ from unit.events.multi_bssid.arrays import slots
 def play(state: MotionState, residual_db: NDArray[np.float64], rate_hz: float = 10.0, *, learning: bool = True) -> None:
     """Show (T, N) residuals around -60 dBm."""
     for k, row in enumerate(slots(residual_db)):
-        accumulate(
-            -60.0 + row, row, k / rate_hz, False, learning, 3.0, SCALES_S,
-            state.energy, state.quiet, state.previous_dbm, state.previous_db, state.heard_s, state.readings,
-        )  # fmt: skip
+        accumulate(-60.0 + row, row, k / rate_hz, False, learning, 3.0, state.record)
+
+
+def with_energies(energy: NDArray[np.float64], quiet: NDArray[np.float64]) -> MotionState:
+    """State in which the slots have these energies."""
+    state = MotionState()
+    state.energy[:], state.quiet[:] = energy, quiet
+    return state
 
 
 def test_energies_are_exponential_means() -> None:
@@ -71,7 +75,8 @@ def test_features_leave_the_loudest_device_out(seed: int) -> None:
     device = np.where(device[device] == device, device, np.arange(SLOTS))
     weights = np.where(active, generator.random(SLOTS), 0.0)
     weights /= weights.sum()
-    found, activity, _ = features(energy, quiet, active, np.zeros(SLOTS, np.bool_), weights, device, 1.5)
+    state = with_energies(energy, quiet)
+    found, activity, _ = features(active, np.zeros(SLOTS, np.bool_), weights, device, 1.5, state.record)
     names = np.unique(device[active])
     for s in range(3):
         for k in range(KINDS):
@@ -94,9 +99,12 @@ def test_a_carried_hotspot_moves_nothing_but_itself() -> None:
     still, one, three = np.full((3, 3, KINDS, SLOTS), 0.5)
     one[:, :, 5] = 50.0
     three[:, :, 5:8] = 50.0
-    calm = features(still, quiet, active, no, weights, alone, 1.0)[0]
-    np.testing.assert_allclose(features(one, quiet, active, no, weights, alone, 1.0)[0], calm)
-    assert (features(three, quiet, active, no, weights, alone, 1.0)[0][:-1] > calm[:-1] + 3).all()
+    calm, carried, body = (
+        features(active, no, weights, alone, 1.0, with_energies(energy, quiet).record)[0]
+        for energy in (still, one, three)
+    )
+    np.testing.assert_allclose(carried, calm)
+    assert (body[:-1] > calm[:-1] + 3).all()
 
 
 def test_devices_share_channel_and_fate() -> None:

@@ -18,10 +18,7 @@ def play(
     found = (np.full(SLOTS, np.nan), 0.0)
     for k, row in enumerate(slots(rssi_dbm)):
         here = ~np.isnan(row)
-        found = shifts(
-            row, here, here, start_s + k / 10, empty, False, 3.0,
-            state.mean_dbm, state.reference_dbm, state.spread_db2, state.heard_s, state.readings,
-        )  # fmt: skip
+        found = shifts(row, here, here, start_s + k / 10, empty, False, 3.0, state.record)
     return found
 
 

@@ -5,20 +5,27 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pytest
 from csi_events.multi_bssid import quality
-from csi_events.multi_bssid.parameters import Parameters
-from csi_events.multi_bssid.quality import Quality, QualityState, track, weigh
-from csi_events.multi_bssid.scan import Scan
+from csi_events.multi_bssid.quality import QualityState, track, weigh
 from csi_events.multi_bssid.slots import SLOTS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+
+class Quality(NamedTuple):
+    """The verdict on one scan, and what it is about."""
+
+    verdict: str
+    reason: str | None
+    heard: int
+    evidence_nats: float
 
 
 @dataclass
@@ -41,10 +48,8 @@ class Host:
         """Scan once."""
         self.t_s += 1.0 / self.scan_hz
         rssi = np.round(-60.0 + self.offset_db + self.random.normal(0.0, self.noise_db, SLOTS), 0)
-        present = np.arange(SLOTS) < self.access_points
-        ones = np.ones(SLOTS, np.int64)
-        scan = Scan(self.t_s, True, 0, False, present, rssi, rssi, rssi * 0, ones, ones, ones, ones)
-        return self.state.judge(scan, np.arange(SLOTS) < heard, Parameters())
+        evidence = weigh(self.t_s, rssi, np.arange(SLOTS) < heard, 30.0, 0.5, 3.0, self.state.record)
+        return Quality(*self.state.judge(self.t_s, evidence, 3), evidence[1], evidence[4])
 
 
 @pytest.mark.parametrize("noise_db", [0.0, 0.7])
@@ -160,10 +165,7 @@ def test_the_kernel_equals_its_naive_twin(seed: int, scans: int, present: float,
         t_s += random.exponential(interval_s)
         rssi, fresh = random.normal(-60.0, 2.0, SLOTS), random.random(SLOTS) < present
         log.append((t_s, [float(x) if f else None for x, f in zip(rssi, fresh, strict=True)]))
-        said = weigh(
-            t_s, rssi, fresh, 30.0, 0.5, 3.0, state.fast_dbm, state.slow_dbm, state.noise_db2, state.last_dbm,
-            state.heard_s, state.interval_s, state.readings,
-        )  # fmt: skip
+        said = weigh(t_s, rssi, fresh, 30.0, 0.5, 3.0, state.record)
     expected = naive_weigh(log, 30.0, 0.5, 3.0)
     assert said[:3] == expected[:3]
     assert said[3:] == pytest.approx(expected[3:])

@@ -6,19 +6,18 @@ what the later stages use are clusters (connected components of strong correlati
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from csi_events._compile import kernel
-from csi_events.multi_bssid.slots import SLOTS, array_bytes
+from csi_events.multi_bssid.slots import SLOTS, SlotRecord, array_bytes, flags, floats, integers
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 UNITS_PER_DB = 100
-"""Sums are over whole hundredths of a dB, the resolution of the wire: exact, so that they never drift."""
+"""Sums are over whole hundredths of a dB, the resolution of the wire, in doubles: exact, so that they never drift."""
 GRAPH_READINGS = 10
 """Fresh readings among the last scans that a slot needs to be in the graph."""
 DEVICE_EDGE = 0.9
@@ -27,43 +26,37 @@ ITERATIONS = 3
 """Steps of orthogonal iteration a scan; the vectors start where the last scan left them."""
 
 
-@dataclass(slots=True)
-class CorrelationState:
-    """The newest scans of every slot and their sums."""
+class CorrelationState(SlotRecord):
+    """The newest scans of every slot and their sums; ``readings`` are those in the ring."""
 
-    frames: int
-    """Scans the correlations are over."""
-    ring: NDArray[np.int64] = field(init=False)
-    """(frames, 32): readings relative to ``offset``, hundredths of a dB; a slot's last reading where it has no new."""
-    offset: NDArray[np.int64] = field(default_factory=lambda: np.zeros(SLOTS, np.int64))
-    """(32,): a slot's first reading, so that sums stay small."""
-    total: NDArray[np.int64] = field(default_factory=lambda: np.zeros(SLOTS, np.int64))
+    offset = floats()
+    """(32,): a slot's first reading, hundredths of a dB, so that sums stay small."""
+    total = floats()
     """(32,): sums over the ring."""
-    products: NDArray[np.int64] = field(default_factory=lambda: np.zeros((SLOTS, SLOTS), np.int64))
+    products = floats(SLOTS, SLOTS)
     """(32, 32): sums of products over the ring."""
-    readings: NDArray[np.int64] = field(default_factory=lambda: np.zeros(SLOTS, np.int64))
-    """(32,): fresh readings in the ring."""
-    fresh: NDArray[np.bool_] = field(init=False)
-    """(frames, 32): which elements of the ring are fresh readings."""
-    known: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(SLOTS, np.bool_))
+    known = flags()
     """(32,): the slot has an offset."""
-    vectors: NDArray[np.float64] = field(init=False)
+    vectors = floats(2, SLOTS)
     """(2, 32): estimates of the two leading eigenvectors."""
-    position: NDArray[np.int64] = field(default_factory=lambda: np.zeros(1, np.int64))
+    position = integers(1)
     """(1,): row of the ring that is written next."""
 
-    def __post_init__(self) -> None:
-        """Make the arrays whose shape depends on ``frames``."""
-        self.ring = np.zeros((self.frames, SLOTS), np.int64)
-        self.fresh = np.zeros((self.frames, SLOTS), np.bool_)
-        self.vectors = np.empty((2, SLOTS))
+    def __init__(self, frames: int, memory: NDArray[np.void] | None = None) -> None:
+        """Hold the newest ``frames`` scans, in arrays beside the record, whose shape is fixed."""
+        super().__init__(memory)
+        self.ring = np.zeros((frames, SLOTS))
+        """(frames, 32): readings relative to ``offset``, hundredths of a dB; a slot's last one where it has no new."""
+        self.fresh = np.zeros((frames, SLOTS), np.bool_)
+        """(frames, 32): which elements of the ring are fresh readings."""
         self._start_vectors()
 
     def forget(self, slot: int) -> None:
         """Take a slot out of the graph."""
+        super().forget(slot)
         self.ring[:, slot] = 0
         self.fresh[:, slot] = False
-        self.total[slot] = self.readings[slot] = 0
+        self.total[slot] = 0
         self.products[slot] = self.products[:, slot] = 0
         self.known[slot] = False
 
@@ -80,28 +73,20 @@ class CorrelationState:
     @property
     def nbytes(self) -> int:
         """Memory of the arrays, bytes."""
-        return array_bytes(
-            self.ring, self.offset, self.total, self.products, self.readings, self.fresh, self.known, self.vectors,
-            self.position,
-        )  # fmt: skip
+        return super().nbytes + array_bytes(self.ring, self.fresh)
 
 
 @kernel(
-    "boolean[::1](float64[::1], boolean[::1], boolean[::1], int64[:,::1], int64[::1], int64[::1], int64[:,::1],"
-    " int64[::1], boolean[:,::1], boolean[::1], int64[::1])"
+    "boolean[::1](float64[::1], boolean[::1], boolean[::1], float64[:,::1], boolean[:,::1], graph)",
+    graph=CorrelationState.layout,
 )
 def push(
     rssi_dbm: NDArray[np.float64],
     fresh: NDArray[np.bool_],
     active: NDArray[np.bool_],
-    ring: NDArray[np.int64],
-    offset: NDArray[np.int64],
-    total: NDArray[np.int64],
-    products: NDArray[np.int64],
-    readings: NDArray[np.int64],
+    ring: NDArray[np.float64],
     was_fresh: NDArray[np.bool_],
-    known: NDArray[np.bool_],
-    position: NDArray[np.int64],
+    state: CorrelationState,
 ) -> NDArray[np.bool_]:
     """Put a scan in the ring, in the place of its oldest; all but the first three arguments are state and change.
 
@@ -110,17 +95,18 @@ def push(
     Returns:
         (32,): the slot takes part in the graph: it is active, with ``GRAPH_READINGS`` fresh readings in the ring.
     """
+    offset, known, readings, total, products = state.offset, state.known, state.readings, state.total, state.products
     frames, slots = ring.shape
-    row = position[0]
+    row = state.position[0]
     before = row - 1 if row else frames - 1
-    new = np.empty(slots, np.int64)
+    new = np.empty(slots)
     old = ring[row].copy()
     for i in range(slots):
         readings[i] -= was_fresh[row, i]
         was_fresh[row, i] = fresh[i]
         readings[i] += fresh[i]
         if fresh[i]:
-            value = np.int64(np.rint(rssi_dbm[i] * UNITS_PER_DB))
+            value = np.rint(rssi_dbm[i] * UNITS_PER_DB)
             if not known[i]:
                 known[i], offset[i] = True, value
             new[i] = value - offset[i]
@@ -131,16 +117,16 @@ def push(
     for i in range(slots):
         for j in range(slots):
             products[i, j] += new[i] * new[j] - old[i] * old[j]
-    position[0] = row + 1 if row + 1 < frames else 0
+    state.position[0] = row + 1 if row + 1 < frames else 0
     takes_part = np.empty(slots, np.bool_)
     for i in range(slots):
         takes_part[i] = active[i] and readings[i] >= GRAPH_READINGS
     return takes_part
 
 
-@kernel("float64[:,::1](int64[::1], int64[:,::1], boolean[::1], int64)")
+@kernel("float64[:,::1](float64[::1], float64[:,::1], boolean[::1], int64)")
 def pearson(
-    total: NDArray[np.int64], products: NDArray[np.int64], takes_part: NDArray[np.bool_], frames: int
+    total: NDArray[np.float64], products: NDArray[np.float64], takes_part: NDArray[np.bool_], frames: int
 ) -> NDArray[np.float64]:
     """Correlation coefficients of the slots that take part, (32, 32); 0 with the others and with constant ones.
 
@@ -154,10 +140,10 @@ def pearson(
         if takes_part[i]:
             r[i, i] = 1.0
             if spread > 0:
-                inverse[i] = 1.0 / np.sqrt(float(spread))
+                inverse[i] = 1.0 / np.sqrt(spread)
     for i in range(slots):
         for j in range(i):
-            value = float(frames * products[i, j] - total[i] * total[j]) * inverse[i] * inverse[j]
+            value = (frames * products[i, j] - total[i] * total[j]) * inverse[i] * inverse[j]
             r[i, j] = value
             r[j, i] = value
     return r
@@ -267,25 +253,21 @@ def devices(
 
 
 @kernel(
-    "Tuple((float64, int64[::1], int64[::1]))(int64[::1], int64[:,::1], boolean[::1], int64, int64[::1], int64[::1],"
-    " float64[:,::1], float64, float64, int64)"
+    "Tuple((float64, int64[::1], int64[::1]))(boolean[::1], int64, int64[::1], int64[::1], float64, graph)",
+    graph=CorrelationState.layout,
 )
 def relate(
-    total: NDArray[np.int64],
-    products: NDArray[np.int64],
     takes_part: NDArray[np.bool_],
     frames: int,
     channel: NDArray[np.int64],
     band: NDArray[np.int64],
-    vectors: NDArray[np.float64],
     edge: float,
-    device_edge: float,
-    iterations: int,
+    state: CorrelationState,
 ) -> tuple[float, NDArray[np.int64], NDArray[np.int64]]:
     """Spectral gap, clusters and devices of the graph as it is now. 7 us for 32 slots.
 
     Arguments as of the kernels above: :func:`pearson`, :func:`spectral_gap`, :func:`clusters`, :func:`devices`.
     """
-    r = pearson(total, products, takes_part, frames)
-    gap = spectral_gap(r, takes_part, vectors, iterations)
-    return gap, clusters(r, takes_part, edge), devices(r, channel, band, takes_part, device_edge)
+    r = pearson(state.total[:], state.products[:], takes_part, frames)
+    gap = spectral_gap(r, takes_part, state.vectors[:], ITERATIONS)
+    return gap, clusters(r, takes_part, edge), devices(r, channel, band, takes_part, DEVICE_EDGE)

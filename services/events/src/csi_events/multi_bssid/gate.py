@@ -6,13 +6,12 @@ leaves the other stages with disturbed ones alone, and noise and empty rooms are
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from csi_events._compile import kernel
-from csi_events.multi_bssid.slots import SLOTS, array_bytes
+from csi_events.multi_bssid.slots import SlotRecord, floats
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -32,36 +31,21 @@ JITTER = 1.25
 DB_PER_NEPER = 20.0 / np.log(10.0)
 
 
-@dataclass(slots=True)
-class GateState:
+class GateState(SlotRecord):
     """What is expected of every slot; arrays are (32,)."""
 
-    predicted_dbm: NDArray[np.float64] = field(default_factory=lambda: np.zeros(SLOTS))
+    predicted_dbm = floats()
     """Exponential mean of the readings."""
-    noise_db2: NDArray[np.float64] = field(default_factory=lambda: np.zeros(SLOTS))
+    noise_db2 = floats()
     """Variance of the residuals while nobody moves."""
-    readings: NDArray[np.int64] = field(default_factory=lambda: np.zeros(SLOTS, np.int64))
-    """Fresh readings so far; 0 for a slot that is not known."""
-    heard_s: NDArray[np.float64] = field(default_factory=lambda: np.zeros(SLOTS))
+    heard_s = floats()
     """Time of the newest fresh reading."""
-
-    def forget(self, slot: int) -> None:
-        """Expect nothing of a slot."""
-        self.readings[slot] = 0
-
-    def clear(self) -> None:
-        """Expect nothing of any slot."""
-        self.readings[:] = 0
-
-    @property
-    def nbytes(self) -> int:
-        """Memory of the arrays, bytes."""
-        return array_bytes(self.predicted_dbm, self.noise_db2, self.readings, self.heard_s)
 
 
 @kernel(
     "Tuple((float64[::1], boolean[::1], boolean[::1]))(float64[::1], boolean[::1], float64, boolean, float64, float64,"
-    " float64, float64[::1], float64[::1], int64[::1], float64[::1])"
+    " float64, gate)",
+    gate=GateState.layout,
 )
 def predict(
     rssi_dbm: NDArray[np.float64],
@@ -71,10 +55,7 @@ def predict(
     residual_share: float,
     step_db: float,
     silence_s: float,
-    predicted_dbm: NDArray[np.float64],
-    noise_db2: NDArray[np.float64],
-    readings: NDArray[np.int64],
-    heard_s: NDArray[np.float64],
+    state: GateState,
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_]]:
     """Compare fresh readings with their predictions, then move predictions and noise.
 
@@ -90,16 +71,15 @@ def predict(
         residual_share: residual relative to the predicted amplitude, such as 0.05.
         step_db: quantisation of the readings, dB.
         silence_s: after so long without a reading, the next one is not compared with what was before.
-        predicted_dbm: state, changed, as are the others; see :class:`GateState`.
-        noise_db2: state.
-        readings: state.
-        heard_s: state.
+        state: changed.
 
     Returns:
         (32,) residuals in dB, NaN where there is no fresh reading or no prediction; (32,) which differ; and (32,)
         which slots are active: they were heard within ``silence_s``.
     """
     slots = len(rssi_dbm)
+    predicted_dbm, noise_db2 = state.predicted_dbm, state.noise_db2
+    readings, heard_s = state.readings, state.heard_s
     residual = np.full(slots, np.nan)
     differs = np.zeros(slots, np.bool_)
     least = max(np.log1p(residual_share) * DB_PER_NEPER, JITTER * step_db)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from csi_events._compile import kernel
+from csi_events.multi_bssid.packing import NO_READING, UNITS_PER_DB, coarsen, keep, pack, unpack_row
 from csi_events.multi_bssid.slots import SLOTS, array_bytes
 
 if TYPE_CHECKING:
@@ -35,7 +35,6 @@ WARM_BLOCKS = 64
 HOT_SHARE = 0.2
 WARM_SHARE = 0.3
 """Shares of the memory that the first two tiers have at most."""
-UNITS_PER_DB = 100
 LONGEST_S = 65.0
 """A block spans at most this: times in it are whole milliseconds in 16 bits."""
 
@@ -113,7 +112,7 @@ class History:
 
     budget: int
     tiers: tuple[Tier, Tier, Tier] = field(init=False)
-    open_rssi: NDArray[np.int16] = field(default_factory=lambda: np.full((SLOTS, SCANS), _NONE, np.int16))
+    open_rssi: NDArray[np.int16] = field(default_factory=lambda: np.full((SLOTS, SCANS), NO_READING, np.int16))
     """(32, 32 scans): readings of the block that is being filled, 0.01 dBm; the least number for none."""
     open_t_s: NDArray[np.float64] = field(default_factory=lambda: np.zeros(SCANS))
     """(32 scans,): their times."""
@@ -179,7 +178,7 @@ class History:
             rssi.append(part.rssi_dbm)
             bound.append(part.bound_db)
         newest = self.open_rssi[slot, : self.filled]
-        read = newest != _NONE
+        read = newest != NO_READING
         t_s.append(self.open_t_s[: self.filled][read])
         rssi.append(newest[read] / UNITS_PER_DB)
         bound.append(np.full(int(read.sum()), 0.5 / UNITS_PER_DB))
@@ -190,7 +189,7 @@ class History:
         mask = np.uint32(0xFFFFFFFF ^ (1 << slot))
         for tier in self.tiers:
             tier.kept &= mask
-        self.open_rssi[slot] = _NONE
+        self.open_rssi[slot] = NO_READING
 
     def clear(self) -> None:
         """Forget everything."""
@@ -238,9 +237,6 @@ class History:
         return Past(t_s, rssi, np.full(len(rssi), span * share + 0.5 / UNITS_PER_DB))
 
 
-_NONE = -32768
-
-
 def _decay(source: Tier, target: Tier, steps: int, fewer: int) -> None:
     """Move the oldest block of a full tier to the next one."""
     old, new = source.moved % source.blocks, target.written % target.blocks
@@ -249,95 +245,3 @@ def _decay(source: Tier, target: Tier, steps: int, fewer: int) -> None:
         getattr(target, name)[new] = getattr(source, name)[old]
     target.written += 1
     source.moved += 1
-
-
-@kernel("void(float64[::1], int64, int16[:,::1])")
-def keep(rssi_dbm: NDArray[np.float64], place: int, block: NDArray[np.int16]) -> None:
-    """Write (32,) readings in dBm, NaN for none, into column ``place`` of a block in 0.01 dBm."""
-    for i in range(len(rssi_dbm)):
-        value = rssi_dbm[i] * UNITS_PER_DB
-        block[i, place] = np.int16(np.rint(value)) if abs(value) < 32767.0 else np.int16(_NONE)
-
-
-@kernel("void(int64[::1], int64, uint8[::1])")
-def pack_row(codes: NDArray[np.int64], bits: int, row: NDArray[np.uint8]) -> None:
-    """Pack codes, a multiple of 8 of them, least significant bits first: 8 codes are ``bits`` bytes."""
-    at = 0
-    for group in range(0, len(codes), 8):
-        word = np.uint64(0)
-        for k in range(8):
-            word |= np.uint64(codes[group + k]) << np.uint64(k * bits)
-        for _ in range(bits):
-            row[at] = np.uint8(word & np.uint64(0xFF))
-            word >>= np.uint64(8)
-            at += 1
-
-
-@kernel("void(uint8[::1], int64, int64[::1])")
-def unpack_row(row: NDArray[np.uint8], bits: int, codes: NDArray[np.int64]) -> None:
-    """Unpack what :func:`pack_row` packed into ``codes``."""
-    mask = np.uint64((1 << bits) - 1)
-    at = 0
-    for group in range(0, len(codes), 8):
-        word = np.uint64(0)
-        for byte in range(bits):
-            word |= np.uint64(row[at]) << np.uint64(8 * byte)
-            at += 1
-        for k in range(8):
-            codes[group + k] = np.int64((word >> np.uint64(k * bits)) & mask)
-
-
-@kernel("void(int16[:,::1], int64, int64, int64, uint8[:,::1], int16[::1], uint16[::1])")
-def pack(
-    rssi: NDArray[np.int16],
-    scans: int,
-    bits: int,
-    steps: int,
-    codes: NDArray[np.uint8],
-    least: NDArray[np.int16],
-    span: NDArray[np.uint16],
-) -> None:
-    """Quantise a block; 3 us for 32 slots.
-
-    Args:
-        rssi: (32, 32 scans) 0.01 dBm; -32768 for none.
-        scans: how many scans there are.
-        bits: of a code.
-        steps: of the range; at most 2^bits - 2.
-        codes: (32, 4 bits), written.
-        least: (32,), written.
-        span: (32,), written.
-    """
-    row = np.empty(rssi.shape[1], np.int64)
-    for i in range(len(rssi)):
-        low, high = 32767, -32768
-        for scan in range(scans):
-            value = int(rssi[i, scan])
-            if value != _NONE:
-                low = min(low, value)
-                high = max(high, value)
-        if high < low:
-            low = high = 0
-        least[i], span[i] = low, high - low
-        scale = steps / (high - low) if high > low else 0.0
-        for scan in range(len(row)):
-            read = scan < scans and rssi[i, scan] != _NONE
-            row[scan] = 1 + int(np.rint((rssi[i, scan] - low) * scale)) if read else 0
-        pack_row(row, bits, codes[i])
-
-
-@kernel("void(uint8[:,::1], int64, int64, int64, int64, uint8[:,::1])")
-def coarsen(
-    codes: NDArray[np.uint8], bits: int, steps: int, fewer_bits: int, fewer_steps: int, target: NDArray[np.uint8]
-) -> None:
-    """Write codes with fewer bits into ``target``; ends of the range stay ends, none stays none. 2 us."""
-    row = np.empty(codes.shape[1] * 8 // bits, np.int64)
-    table = np.empty(1 << bits, np.int64)
-    table[0] = 0
-    for code in range(1, len(table)):
-        table[code] = 1 + int(np.rint((code - 1) * fewer_steps / steps))
-    for i in range(len(codes)):
-        unpack_row(codes[i], bits, row)
-        for scan in range(len(row)):
-            row[scan] = table[row[scan]]
-        pack_row(row, fewer_bits, target[i])

@@ -7,13 +7,12 @@ Therefore three energies a slot, over three time constants, each relative to the
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from csi_events._compile import kernel
-from csi_events.multi_bssid.slots import SLOTS, array_bytes
+from csi_events.multi_bssid.slots import SLOTS, SlotRecord, floats
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -37,42 +36,24 @@ CONTRIBUTES = 1.0
 """Energy over quiet, in units of the noise, from which a slot carries the motion."""
 
 
-@dataclass(slots=True)
-class MotionState:
+class MotionState(SlotRecord):
     """Energies of every slot, dB squared."""
 
-    energy: NDArray[np.float64] = field(default_factory=lambda: np.zeros((3, KINDS, SLOTS)))
+    energy = floats(3, KINDS, SLOTS)
     """(scales, kinds, 32)."""
-    quiet: NDArray[np.float64] = field(default_factory=lambda: np.zeros((KINDS, SLOTS)))
+    quiet = floats(KINDS, SLOTS)
     """(kinds, 32): while nobody moves."""
-    previous_dbm: NDArray[np.float64] = field(default_factory=lambda: np.zeros(SLOTS))
+    previous_dbm = floats()
     """(32,): reading before."""
-    previous_db: NDArray[np.float64] = field(default_factory=lambda: np.zeros(SLOTS))
+    previous_db = floats()
     """(32,): residual before."""
-    heard_s: NDArray[np.float64] = field(default_factory=lambda: np.zeros(SLOTS))
+    heard_s = floats()
     """(32,): time of the reading before."""
-    readings: NDArray[np.int64] = field(default_factory=lambda: np.zeros(SLOTS, np.int64))
-    """(32,): readings so far."""
-
-    def forget(self, slot: int) -> None:
-        """Start a slot anew."""
-        self.readings[slot] = 0
-
-    def clear(self) -> None:
-        """Start all slots anew."""
-        self.readings[:] = 0
-
-    @property
-    def nbytes(self) -> int:
-        """Memory of the arrays, bytes."""
-        return array_bytes(
-            self.energy, self.quiet, self.previous_dbm, self.previous_db, self.heard_s, self.readings
-        )  # fmt: skip
 
 
 @kernel(
-    "void(float64[::1], float64[::1], float64, boolean, boolean, float64, float64[::1], float64[:,:,::1],"
-    " float64[:,::1], float64[::1], float64[::1], float64[::1], int64[::1])"
+    "void(float64[::1], float64[::1], float64, boolean, boolean, float64, motion)",
+    motion=MotionState.layout,
 )
 def accumulate(
     rssi_dbm: NDArray[np.float64],
@@ -81,13 +62,7 @@ def accumulate(
     still: bool,  # noqa: FBT001 - kernels take positional arguments
     learning: bool,  # noqa: FBT001
     silence_s: float,
-    scales_s: NDArray[np.float64],
-    energy: NDArray[np.float64],
-    quiet: NDArray[np.float64],
-    previous_dbm: NDArray[np.float64],
-    previous_db: NDArray[np.float64],
-    heard_s: NDArray[np.float64],
-    readings: NDArray[np.int64],
+    state: MotionState,
 ) -> None:
     """Take the residuals of one scan. 1.5 us for 32 slots.
 
@@ -98,14 +73,12 @@ def accumulate(
         still: nobody moves as far as is known.
         learning: the node is calibrating: the quiet is a plain mean of everything so far.
         silence_s: after so long without a reading, what was before is not compared with.
-        scales_s: (scales,) time constants.
-        energy: state, changed, as are the others; see :class:`MotionState`.
-        quiet: state.
-        previous_dbm: state.
-        previous_db: state.
-        heard_s: state.
-        readings: state.
+        state: changed.
     """
+    energy, quiet = state.energy, state.quiet
+    previous_dbm, previous_db, heard_s, readings = (
+        state.previous_dbm, state.previous_db, state.heard_s, state.readings,
+    )  # fmt: skip
     scales, kinds, slots = energy.shape
     now = np.empty(kinds)
     for i in range(slots):
@@ -125,7 +98,7 @@ def accumulate(
         now[0], now[1], now[2] = r * r, 0.5 * step * step, r * previous_db[i]
         previous_dbm[i], previous_db[i] = rssi_dbm[i], r
         for s in range(scales):
-            share = max(1.0 - np.exp(-elapsed / scales_s[s]), 1.0 / readings[i])
+            share = max(1.0 - np.exp(-elapsed / SCALES_S[s]), 1.0 / readings[i])
             for k in range(kinds):
                 energy[s, k, i] += share * (now[k] - energy[s, k, i])
         share = max(1.0 - np.exp(-elapsed / QUIET_S), 1.0 / readings[i]) if learning or still else 0.0
@@ -138,17 +111,16 @@ def accumulate(
 
 
 @kernel(
-    "Tuple((float64[::1], float64[::1], int64))(float64[:,:,::1], float64[:,::1], boolean[::1], boolean[::1],"
-    " float64[::1], int64[::1], float64)"
+    "Tuple((float64[::1], float64[::1], int64))(boolean[::1], boolean[::1], float64[::1], int64[::1], float64, motion)",
+    motion=MotionState.layout,
 )
 def features(  # noqa: C901 - loops over arrays, which numba wants written out
-    energy: NDArray[np.float64],
-    quiet: NDArray[np.float64],
     active: NDArray[np.bool_],
     differs: NDArray[np.bool_],
     weights: NDArray[np.float64],
     device: NDArray[np.int64],
     shift: float,
+    state: MotionState,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], int]:
     """Weighted mean over slots of the energies above the quiet, without the device that has most.
 
@@ -156,19 +128,19 @@ def features(  # noqa: C901 - loops over arrays, which numba wants written out
     moves several. With fewer than three devices none is left out. 2 us for 32 slots.
 
     Args:
-        energy: (scales, kinds, 32), see :class:`MotionState`.
-        quiet: (kinds, 32).
         active: (32,).
         differs: (32,): the gate let the reading pass.
         weights: (32,) of the slots, summing to 1 over the active ones.
         device: (32,): lowest slot of the same device.
         shift: energy of the shift of levels, see :func:`csi_events.multi_bssid.presence.shift_energy`.
+        state: energies and quiet.
 
     Returns:
         (scales * kinds + 1,) logarithms of :data:`LOG_FLOOR` + energy in units of the noise, the last one of the shift;
         (32,) activity, from 0 to 1: ln(1 + energy above the quiet over the shortest time, in the same unit) / 3; and
         how many slots carry motion: the gate let them pass, or that energy is above :data:`CONTRIBUTES`.
     """
+    energy, quiet = state.energy, state.quiet
     scales, kinds, slots = energy.shape
     out = np.empty(scales * kinds + 1)
     activity = np.zeros(slots)

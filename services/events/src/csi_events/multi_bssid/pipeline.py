@@ -4,31 +4,29 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from csi_events.multi_bssid import breathing, correlation, motion, presence
-from csi_events.multi_bssid.attention import (
-    MEMORY_S,
-    Adaptation,
-    AttentionState,
-    embed,
-    remember,
-    signal_quality,
-    weigh,
-)
+from csi_events.multi_bssid import stages
+from csi_events.multi_bssid.adaptation import Adaptation
+from csi_events.multi_bssid.attention import MEMORY_S, AttentionState, remember
+from csi_events.multi_bssid.breathing import BreathingState
+from csi_events.multi_bssid.correlation import CorrelationState
 from csi_events.multi_bssid.drift import DriftState
+from csi_events.multi_bssid.fingerprint.levels import LevelState
 from csi_events.multi_bssid.fingerprint.matcher import UNKNOWN, Match, Matcher
-from csi_events.multi_bssid.gate import GateState, predict
+from csi_events.multi_bssid.gate import GateState
 from csi_events.multi_bssid.history import History
+from csi_events.multi_bssid.motion import MotionState
 from csi_events.multi_bssid.motion_model import COMMAND, NATIVE
 from csi_events.multi_bssid.motion_model import LEVELS as LEVEL_MODELS
 from csi_events.multi_bssid.motion_model import PRESENCE as PRESENCE_MODELS
+from csi_events.multi_bssid.presence import EMPTY_S, PresenceState
 from csi_events.multi_bssid.quality import QualityState
 from csi_events.multi_bssid.result import BreathingEstimate, Result
 from csi_events.multi_bssid.scan import Changed, Identity, Scan
-from csi_events.multi_bssid.slots import SLOTS
+from csi_events.multi_bssid.stages import NODE, Limits, Newest
 
 if TYPE_CHECKING:
     from csi_schemas.sensing import EnhancedMotionLevel
@@ -57,20 +55,26 @@ SURE_MOVING, SURE_STILL = 0.6, 0.05
 """Motion scores beyond which they are sure enough for that."""
 
 
+MODELS: Final = tuple((LEVEL_MODELS[rate], PRESENCE_MODELS[rate]) for rate in (COMMAND, NATIVE))
+"""Models of motion levels and presence: of commands, and of native scans."""
+
+
 @dataclass(slots=True)
 class Pipeline:
-    """State of one node, and what one more scan makes of it. About 65 us a scan of 32 access points."""
+    """State of one node, and what one more scan makes of it. About 40 us a scan of 32 access points."""
 
     parameters: Parameters
     identity: Identity = field(default_factory=Identity)
-    gate: GateState = field(default_factory=GateState)
-    graph: correlation.CorrelationState = field(init=False)
-    energies: motion.MotionState = field(default_factory=motion.MotionState)
-    levels: presence.PresenceState = field(default_factory=presence.PresenceState)
+    memory: NDArray[np.void] = field(default_factory=lambda: np.zeros(1, NODE))
+    """(1,): what :func:`csi_events.multi_bssid.stages.observe` works on, shared with the stages."""
+    gate: GateState = field(init=False)
+    graph: CorrelationState = field(init=False)
+    energies: MotionState = field(init=False)
+    levels: PresenceState = field(init=False)
     attention: AttentionState = field(init=False)
-    breath: breathing.BreathingState = field(init=False)
-    quality: QualityState = field(default_factory=QualityState)
-    drift: DriftState = field(default_factory=DriftState)
+    breath: BreathingState = field(init=False)
+    quality: QualityState = field(init=False)
+    drift: DriftState = field(init=False)
     fingerprints: Matcher = field(init=False)
     history: History = field(init=False)
     documents: tuple[Fingerprints, ...] = ()
@@ -85,24 +89,12 @@ class Pipeline:
     """Time of the newest scan."""
     interval_s: float = 0.0
     """Mean time between scans."""
-    chances: NDArray[np.float64] = field(default_factory=lambda: np.zeros(4))
-    """(4,): smoothed chances of the motion levels."""
     score: float = 0.0
     """Motion score of the newest scan."""
     taught_s: float = -math.inf
     """Time of the newest feedback."""
-    weights: NDArray[np.float64] = field(default_factory=lambda: np.zeros(SLOTS))
-    """(32,): attention of the newest scan."""
-    clusters: NDArray[np.int64] = field(default_factory=lambda: np.full(SLOTS, -1, np.int64))
-    """(32,): clusters of the newest scan, see :func:`correlation.clusters`."""
-    active: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(SLOTS, np.bool_))
-    """(32,): slots heard lately."""
-    activity: NDArray[np.float64] = field(default_factory=lambda: np.zeros(SLOTS))
-    """(32,): how much each slot fluctuates in the newest scan, 0-1."""
-    embedding: NDArray[np.float64] | None = None
-    """(32, 16) of the newest scan."""
-    features: NDArray[np.float64] = field(default_factory=lambda: np.zeros(motion.FEATURES + 1))
-    """What the motion level of the newest scan was judged by, see :func:`motion.features`; then the levels' shift."""
+    newest: Newest = field(init=False)
+    """What the stages made of the newest scan."""
     estimate: tuple[float, BreathingEstimate] | None = None
     """Newest breathing estimate and its time."""
     level: EnhancedMotionLevel = "None"
@@ -114,11 +106,19 @@ class Pipeline:
 
     def __post_init__(self) -> None:
         """Make the stages that need parameters."""
-        own = self.parameters
-        self.graph = correlation.CorrelationState(own.correlation_frames)
-        self.attention = AttentionState(Adaptation(own.lora_rank))
-        self.breath = breathing.BreathingState(own.breathing_low_hz, own.breathing_high_hz)
-        self.fingerprints = Matcher(own.expiry_s)
+        own, memory = self.parameters, self.memory
+        for name in Limits.layout.names or ():
+            memory["limits"][name] = getattr(own, name)
+        self.gate = GateState(memory["gate"])
+        self.graph = CorrelationState(own.correlation_frames, memory["graph"])
+        self.energies = MotionState(memory["energies"])
+        self.levels = PresenceState(memory["levels"])
+        self.attention = AttentionState(Adaptation(own.lora_rank), memory["attention"])
+        self.quality = QualityState(memory["quality"])
+        self.drift = DriftState(memory["drift"])
+        self.newest = Newest(memory["newest"])
+        self.breath = BreathingState(own.breathing_low_hz, own.breathing_high_hz)
+        self.fingerprints = Matcher(own.expiry_s, LevelState(memory["fingerprints"]))
         self.history = History(own.history_bytes)
 
     @property
@@ -132,7 +132,7 @@ class Pipeline:
     @property
     def nbytes(self) -> int:
         """Memory of the node's arrays, bytes."""
-        return self.identity.nbytes + sum(stage.nbytes for stage in self.stages)
+        return self.identity.nbytes + self.newest.nbytes + sum(stage.nbytes for stage in self.stages)
 
     def scan(self, scan: Scan) -> Result:
         """Take one scan, later than those before.
@@ -161,23 +161,24 @@ class Pipeline:
         self.newest_s = scan.t_s
         self.scans += 1
         learning = scan.t_s - self.started_s < own.calibrate_s or self.scans < CALIBRATION_SCANS
-        judged = self.quality.judge(scan, changed.fresh, own)
-        gap, contributing = self._stages(scan, changed.fresh, silence_s, learning=learning)
-        model = NATIVE if scan.native else COMMAND
         share = 1.0 if learning else 1.0 - math.exp(-elapsed_s / CHANCES_S)
-        self.score, likeliest, evidence = motion.conclude(
-            self.features, LEVEL_MODELS[model], PRESENCE_MODELS[model], self.chances, share
-        )
+        graph, adaptation = self.graph, self.attention.adaptation
+        heard, (self.score, likeliest, evidence), contributing, signal_quality, profiled = stages.observe(
+            scan.t_s, scan.rssi_dbm, changed.fresh, scan.channel, scan.band, scan.radio, count, silence_s,
+            scan.t_s - self.levels.doubt_s > EMPTY_S, learning, share, *MODELS[scan.native], graph.ring, graph.fresh,
+            adaptation.down, adaptation.up, self.memory,
+        )  # fmt: skip
+        verdict, reason = self.quality.judge(scan.t_s, heard, own.min_bssids)
+        if profiled:
+            self.drift.name()
         moves = likeliest > 0 and self.score >= own.motion_threshold and not learning
         level = LEVELS[likeliest] if moves else "None"
         self._breathe(scan, changed.fresh, level)
         if level in {"Moderate", "High"}:
             evidence = max(evidence, MOVING_EVIDENCE)
         self._settle(evidence, elapsed_s, learning=learning)
-        profiles = self.drift.observe(scan, changed.fresh, least_db=own.drift_db, step_db=own.quantisation_db)
         self.history.push(scan.t_s, scan.rssi_dbm)
-        self.match = self.fingerprints.observe(scan, changed.fresh, self.documents if own.fingerprint else ())
-        verdict, reason = judged.verdict, judged.reason
+        self.match = self.fingerprints.recognise(scan, self.documents if own.fingerprint else ())
         if learning and verdict != "Deny":
             done = scan.t_s - self.started_s
             verdict, reason = (
@@ -193,12 +194,12 @@ class Pipeline:
             breathing=None if self.estimate is None else self.estimate[1],
             breathing_p=None if self.chance is None else self.chance[1],
             posture=self.match.posture,
-            signal_quality=signal_quality(count, self.weights, gap),
+            signal_quality=signal_quality,
             verdict=verdict,
             reason=reason,
             bssid_count=count,
             contributing_bssids=contributing if moves else 0,
-            drift=profiles,
+            drift=self.drift.names,
             mode="multi" if count >= own.min_bssids else "single",
         )
 
@@ -210,8 +211,12 @@ class Pipeline:
             self._adapt(moves=moves)
 
     def _adapt(self, *, moves: bool) -> None:
-        if self.embedding is not None:
-            self.attention.learn(self.embedding, self.activity, self.active, moves=moves, parameters=self.parameters)
+        newest, attention = self.newest, self.attention
+        if self.scans:
+            attention.adaptation.learn(
+                newest.embedding, attention.query, newest.activity, newest.active, moves=moves,
+                parameters=self.parameters,
+            )  # fmt: skip
 
     def _forget(self, changed: Changed) -> None:
         for stage in self.stages:
@@ -222,46 +227,8 @@ class Pipeline:
                     stage.forget(slot)
         if changed.everything:
             self.started_s, self.scans = None, 0
-            self.estimate = self.chance = self.embedding = None
+            self.estimate = self.chance = None
             self.score = 0.0
-
-    def _stages(self, scan: Scan, fresh: NDArray[np.bool_], silence_s: float, *, learning: bool) -> tuple[float, int]:
-        """Run gate, graph, levels, energies and attention; return the gap and how many moved."""
-        own, gate, graph, energies, levels = self.parameters, self.gate, self.graph, self.energies, self.levels
-        empty = scan.t_s - levels.doubt_s > presence.EMPTY_S
-        residual, differs, active = predict(
-            scan.rssi_dbm, fresh, scan.t_s, empty or learning, own.gate_residual, own.quantisation_db, silence_s,
-            gate.predicted_dbm, gate.noise_db2, gate.readings, gate.heard_s,
-        )  # fmt: skip
-        self.active = active
-        part = correlation.push(
-            scan.rssi_dbm, fresh, active, graph.ring, graph.offset, graph.total, graph.products, graph.readings,
-            graph.fresh, graph.known, graph.position,
-        )  # fmt: skip
-        gap, self.clusters, device = correlation.relate(
-            graph.total, graph.products, part, own.correlation_frames, scan.channel, scan.band, graph.vectors,
-            own.correlation_edge, correlation.DEVICE_EDGE, correlation.ITERATIONS,
-        )  # fmt: skip
-        z, shift = presence.shifts(
-            scan.rssi_dbm, fresh, active, scan.t_s, empty, learning, silence_s,
-            levels.mean_dbm, levels.reference_dbm, levels.spread_db2, levels.heard_s, levels.readings,
-        )  # fmt: skip
-        motion.accumulate(
-            scan.rssi_dbm, residual, scan.t_s, empty, learning, silence_s, motion.SCALES_S,
-            energies.energy, energies.quiet, energies.previous_dbm, energies.previous_db, energies.heard_s,
-            energies.readings,
-        )  # fmt: skip
-        attention = self.attention
-        self.embedding = embed(
-            gate.predicted_dbm, gate.noise_db2, residual, z, energies.energy, energies.quiet, scan.channel, scan.band,
-            scan.radio, attention.moving, attention.still, active,
-        )  # fmt: skip
-        adaptation = attention.adaptation
-        self.weights = weigh(self.embedding, attention.query, adaptation.down, adaptation.up, active)
-        self.features, self.activity, contributing = motion.features(
-            energies.energy, energies.quiet, active, differs, self.weights, device, shift
-        )
-        return gap, contributing
 
     def _breathe(self, scan: Scan, fresh: NDArray[np.bool_], level: EnhancedMotionLevel) -> None:
         """Look for breathing where somebody may hold still."""
@@ -276,7 +243,7 @@ class Pipeline:
         if level == "Moderate":
             self.breath.candidates, self.estimate, self.chance = (), None, None
         elif due:
-            found, chance = self.breath.attempt(self.active, own.breathing_p)
+            found, chance = self.breath.attempt(self.newest.active, own.breathing_p)
             self.chance = None if chance is None else (scan.t_s, chance)
             if found is not None:
                 self.estimate = (scan.t_s, found)
@@ -298,7 +265,7 @@ class Pipeline:
         if not own.adaptation or not (sure_moving or sure_still):
             return
         memory = self.attention.moving if sure_moving else self.attention.still
-        remember(memory, self.activity, self.active, elapsed_s, MEMORY_S, 1.0)
+        remember(memory, self.newest.activity, self.newest.active, elapsed_s, MEMORY_S, 1.0)
         if t_s - self.taught_s >= FEEDBACK_S:
             self.taught_s = t_s
             self._adapt(moves=sure_moving)

@@ -6,13 +6,12 @@ the odds of presence are summed up from motion, from the distance to those level
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from csi_events._compile import kernel
-from csi_events.multi_bssid.slots import SLOTS, array_bytes
+from csi_events.multi_bssid.slots import SlotRecord, floats
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -44,15 +43,13 @@ SETTLED = 60
 """Readings after which a slot's straying is learnt."""
 
 
-@dataclass(slots=True)
-class PresenceState:
-    """Levels of every slot, present and in the empty room; arrays are (32,)."""
+class PresenceState(SlotRecord):
+    """Levels of every slot, present and in the empty room; arrays are (32,). A slot's first reading is the latter's."""
 
-    mean_dbm: NDArray[np.float64] = field(default_factory=lambda: np.zeros(SLOTS))
-    reference_dbm: NDArray[np.float64] = field(default_factory=lambda: np.zeros(SLOTS))
-    spread_db2: NDArray[np.float64] = field(default_factory=lambda: np.full(SLOTS, PRIOR_SPREAD_DB2))
-    heard_s: NDArray[np.float64] = field(default_factory=lambda: np.zeros(SLOTS))
-    readings: NDArray[np.int64] = field(default_factory=lambda: np.zeros(SLOTS, np.int64))
+    mean_dbm = floats()
+    reference_dbm = floats()
+    spread_db2 = floats()
+    heard_s = floats()
     odds: float = -LIMIT
     """Natural logarithm of the odds of presence, between -LIMIT and LIMIT."""
     on: bool = False
@@ -61,13 +58,9 @@ class PresenceState:
     evidence_s: float = -np.inf
     """Time of the newest motion or breathing."""
 
-    def forget(self, slot: int) -> None:
-        """Start a slot anew: its first reading is the empty room's."""
-        self.readings[slot] = 0
-
     def clear(self) -> None:
         """Start all slots anew, with nobody there."""
-        self.readings[:] = 0
+        super().clear()
         self.odds, self.on, self.doubt_s, self.evidence_s = -LIMIT, False, -np.inf, -np.inf
 
     def step(self, evidence: float, t_s: float, elapsed_s: float) -> bool:
@@ -84,11 +77,6 @@ class PresenceState:
         self.reference_dbm[:] = self.mean_dbm
         self.odds, self.on, self.doubt_s = -LIMIT, False, -np.inf
 
-    @property
-    def nbytes(self) -> int:
-        """Memory of the arrays, bytes."""
-        return array_bytes(self.mean_dbm, self.reference_dbm, self.spread_db2, self.heard_s, self.readings)
-
 
 @kernel("float64(float64[::1])")
 def shift_energy(z: NDArray[np.float64]) -> float:
@@ -103,7 +91,8 @@ def shift_energy(z: NDArray[np.float64]) -> float:
 
 @kernel(
     "Tuple((float64[::1], float64))(float64[::1], boolean[::1], boolean[::1], float64, boolean, boolean, float64,"
-    " float64[::1], float64[::1], float64[::1], float64[::1], int64[::1])"
+    " presence)",
+    presence=PresenceState.layout,
 )
 def shifts(
     rssi_dbm: NDArray[np.float64],
@@ -113,11 +102,7 @@ def shifts(
     empty: bool,  # noqa: FBT001 - kernels take positional arguments
     learning: bool,  # noqa: FBT001
     silence_s: float,
-    mean_dbm: NDArray[np.float64],
-    reference_dbm: NDArray[np.float64],
-    spread_db2: NDArray[np.float64],
-    heard_s: NDArray[np.float64],
-    readings: NDArray[np.int64],
+    state: PresenceState,
 ) -> tuple[NDArray[np.float64], float]:
     """Move the levels by one scan, and compare them with the empty room's. 1 us for 32 slots.
 
@@ -129,16 +114,14 @@ def shifts(
         empty: nobody is there as far as is known: the empty room is learnt.
         learning: the node is calibrating: the empty room is a plain mean of everything so far.
         silence_s: after so long without a reading, the level begins anew at the next.
-        mean_dbm: state, changed, as are the others; see :class:`PresenceState`.
-        reference_dbm: state.
-        spread_db2: state.
-        heard_s: state.
-        readings: state.
+        state: changed.
 
     Returns:
         (32,) shifts in deviations of the slot's own straying, signed, NaN where not active; and their
         :func:`shift_energy`.
     """
+    mean_dbm, reference_dbm, spread_db2 = state.mean_dbm, state.reference_dbm, state.spread_db2
+    heard_s, readings = state.heard_s, state.readings
     slots = len(rssi_dbm)
     z = np.full(slots, np.nan)
     for i in range(slots):

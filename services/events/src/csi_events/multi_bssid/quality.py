@@ -12,22 +12,21 @@ few access points; here a static room that is heard well is Permit.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from math import exp, log
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from csi_events._compile import kernel
-from csi_events.multi_bssid.slots import SLOTS, array_bytes
+from csi_events.multi_bssid.slots import SlotRecord, floats
 
 if TYPE_CHECKING:
     from csi_schemas.sensing import QualityVerdict
     from numpy.typing import NDArray
 
-    from csi_events.multi_bssid.parameters import Parameters
-    from csi_events.multi_bssid.scan import Scan
 
+Evidence = tuple[int, int, int, float, float]
+"""What :func:`weigh` returns."""
 FAST_S = 2.0
 """Time constant of a slot's level, s; what the evidence is about as well."""
 SLOW_S = 60.0
@@ -70,33 +69,17 @@ SHIFT_DB = (2.0, 3.0, 6.0)
 """The shift that counts, dB: at least, before it is tuned, at most."""
 
 
-class Quality(NamedTuple):
-    """The gate's verdict on one scan."""
-
-    verdict: QualityVerdict
-    reason: str | None
-    """Why it is not Permit."""
-    heard: int
-    """Access points that are not silent."""
-    shift_db: float
-    """Median over access points of how far the level is from what it was."""
-    evidence_nats: float
-    """What a body would add in two seconds."""
-
-
-@dataclass(slots=True)
-class QualityState:
+class QualityState(SlotRecord):
     """Levels and noise of every slot, the tuned thresholds, and the verdict that holds; arrays are (32,)."""
 
-    fast_dbm: NDArray[np.float64] = field(default_factory=lambda: np.zeros(SLOTS))
-    slow_dbm: NDArray[np.float64] = field(default_factory=lambda: np.zeros(SLOTS))
-    noise_db2: NDArray[np.float64] = field(default_factory=lambda: np.zeros(SLOTS))
+    fast_dbm = floats()
+    slow_dbm = floats()
+    noise_db2 = floats()
     """Half the mean square of the difference of successive readings: a slow shadow is no noise."""
-    last_dbm: NDArray[np.float64] = field(default_factory=lambda: np.zeros(SLOTS))
-    heard_s: NDArray[np.float64] = field(default_factory=lambda: np.full(SLOTS, -np.inf))
-    interval_s: NDArray[np.float64] = field(default_factory=lambda: np.zeros(SLOTS))
+    last_dbm = floats()
+    heard_s = floats()
+    interval_s = floats()
     """Mean time between readings, s."""
-    readings: NDArray[np.int64] = field(default_factory=lambda: np.zeros(SLOTS, np.int64))
     shift_quantile_db: float = SHIFT_DB[1] / SHIFT_MARGIN
     """Tracked quantile of the shift; tuned by what the room does, see :func:`track`."""
     log_evidence: float = log(EVIDENCE_NATS)
@@ -111,29 +94,10 @@ class QualityState:
     better_s: float | None = None
     """Since when it should be a better one."""
 
-    def forget(self, slot: int) -> None:
-        """Forget levels and noise of a slot."""
-        self.readings[slot] = 0
-        self.heard_s[slot] = -np.inf
-
     def clear(self) -> None:
         """Forget levels and noise of every slot; what was tuned stays, as it is about the host and its rooms."""
-        self.readings[:] = 0
-        self.heard_s[:] = -np.inf
+        super().clear()
         self.shifted_s = self.better_s = None
-
-    @property
-    def nbytes(self) -> int:
-        """Memory of the arrays, bytes: 1.75 KiB."""
-        return array_bytes(
-            self.fast_dbm,
-            self.slow_dbm,
-            self.noise_db2,
-            self.last_dbm,
-            self.heard_s,
-            self.interval_s,
-            self.readings,
-        )
 
     @property
     def shift_threshold_db(self) -> float:
@@ -155,34 +119,24 @@ class QualityState:
         middle, most = log(EVIDENCE_NATS), log(TUNING_RANGE)
         self.log_evidence = min(max(self.log_evidence + step, middle - most), middle + most)
 
-    def judge(self, scan: Scan, fresh: NDArray[np.bool_], parameters: Parameters) -> Quality:
-        """Take one scan, ``fresh`` (32,) being its new readings; 5 us."""
-        known, heard, learnt, shift_db, evidence = weigh(
-            scan.t_s,
-            scan.rssi_dbm,
-            fresh,
-            parameters.expiry_s,
-            parameters.quantisation_db,
-            parameters.shadow_db,
-            self.fast_dbm,
-            self.slow_dbm,
-            self.noise_db2,
-            self.last_dbm,
-            self.heard_s,
-            self.interval_s,
-            self.readings,
-        )
-        shifted = self._watch_shift(scan.t_s, shift_db)
-        level, reason = _structural(known, heard, learnt, parameters.min_bssids)
+    def judge(self, t_s: float, evidence: Evidence, least: int) -> tuple[QualityVerdict, str | None]:
+        """Judge the scan of ``t_s``; with fewer than ``least`` access points it is not Permit.
+
+        Returns:
+            The verdict, and why it is not Permit.
+        """
+        known, heard, learnt, shift_db, nats = evidence
+        shifted = self._watch_shift(t_s, shift_db)
+        level, reason = _structural(known, heard, learnt, least)
         if level == _PERMIT and shifted:
             level, reason = (
                 _DEFER,
                 f"most access points changed their level at once, by {shift_db:.1f} dB: was the host moved?",
             )
         if level == _PERMIT:
-            level, reason = _evidence(evidence, self.evidence_threshold)
-        self._hold(scan.t_s, level, reason)
-        return Quality(_VERDICTS[self.held], self.held_reason, heard, shift_db, evidence)
+            level, reason = _evidence(nats, self.evidence_threshold)
+        self._hold(t_s, level, reason)
+        return _VERDICTS[self.held], self.held_reason
 
     def _watch_shift(self, t_s: float, shift_db: float) -> bool:
         """Whether the levels are away; those that stay away become what is compared with."""
@@ -246,7 +200,8 @@ def track(quantile_db: float, shift_db: float, elapsed_s: float) -> float:
 
 @kernel(
     "Tuple((int64, int64, int64, float64, float64))(float64, float64[::1], boolean[::1], float64, float64, float64,"
-    " float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], int64[::1])"
+    " quality)",
+    quality=QualityState.layout,
 )
 def weigh(
     t_s: float,
@@ -255,14 +210,8 @@ def weigh(
     expiry_s: float,
     step_db: float,
     shadow_db: float,
-    fast_dbm: NDArray[np.float64],
-    slow_dbm: NDArray[np.float64],
-    noise_db2: NDArray[np.float64],
-    last_dbm: NDArray[np.float64],
-    heard_s: NDArray[np.float64],
-    interval_s: NDArray[np.float64],
-    readings: NDArray[np.int64],
-) -> tuple[int, int, int, float, float]:
+    state: QualityState,
+) -> Evidence:
     """Take fresh readings, and say what the three filters ask; 2 us for 32 slots.
 
     Args:
@@ -272,18 +221,14 @@ def weigh(
         expiry_s: a slot that was silent for so long is none.
         step_db: quantisation, dB; its variance is noise as well.
         shadow_db: what a body takes off a path that it shadows, dB.
-        fast_dbm: state, changed, as are the others; see :class:`QualityState`.
-        slow_dbm: state.
-        noise_db2: state.
-        last_dbm: state.
-        heard_s: state.
-        interval_s: state.
-        readings: state.
+        state: changed.
 
     Returns:
         Slots heard within ``expiry_s``; those of them that are not silent; those of these with enough readings; median
         over these of how far the level moved, dB, 0 with fewer than three; evidence of these, nats.
     """
+    fast_dbm, slow_dbm, noise_db2, last_dbm = state.fast_dbm, state.slow_dbm, state.noise_db2, state.last_dbm
+    heard_s, interval_s, readings = state.heard_s, state.interval_s, state.readings
     known, heard, learnt, nats = 0, 0, 0, 0.0
     moved = np.empty(len(rssi_dbm))
     for i in range(len(rssi_dbm)):

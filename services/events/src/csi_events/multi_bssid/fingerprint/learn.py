@@ -74,15 +74,7 @@ class _Run:
             for slot in changed.slots:
                 self.levels.forget(slot)
             state = self.levels
-            follow(
-                scan.t_s,
-                scan.rssi_dbm,
-                changed.fresh,
-                state.level_dbm,
-                state.variance_db2,
-                state.heard_s,
-                state.readings,
-            )
+            follow(scan.t_s, scan.rssi_dbm, changed.fresh, state.record)
             self.newest = scan
             if scan.t_s >= next_s:
                 made.append(vector(state, scan.t_s, EXPIRY_S))

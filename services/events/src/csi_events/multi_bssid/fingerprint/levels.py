@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from csi_events._compile import kernel
-from csi_events.multi_bssid.slots import SLOTS, array_bytes
+from csi_events.multi_bssid.slots import SLOTS, SlotRecord, floats
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -23,50 +22,25 @@ FLOOR_DB2 = 0.05
 """Added to the variance a spread is the logarithm of: readings have steps, and the logarithm of 0 is not wanted."""
 
 
-@dataclass(slots=True)
-class LevelState:
+class LevelState(SlotRecord):
     """Level and variance of every slot; arrays are (32,)."""
 
-    level_dbm: NDArray[np.float64] = field(default_factory=lambda: np.zeros(SLOTS))
-    variance_db2: NDArray[np.float64] = field(default_factory=lambda: np.zeros(SLOTS))
-    heard_s: NDArray[np.float64] = field(default_factory=lambda: np.full(SLOTS, -np.inf))
-    readings: NDArray[np.int64] = field(default_factory=lambda: np.zeros(SLOTS, np.int64))
-
-    def forget(self, slot: int) -> None:
-        """Forget one slot."""
-        self.readings[slot] = 0
-
-    def clear(self) -> None:
-        """Forget every slot."""
-        self.readings[:] = 0
-
-    @property
-    def nbytes(self) -> int:
-        """Memory of the arrays, bytes: 1 KiB."""
-        return array_bytes(self.level_dbm, self.variance_db2, self.heard_s, self.readings)
+    level_dbm = floats()
+    variance_db2 = floats()
+    heard_s = floats()
 
 
-@kernel("void(float64, float64[::1], boolean[::1], float64[::1], float64[::1], float64[::1], int64[::1])")
-def follow(
-    t_s: float,
-    rssi_dbm: NDArray[np.float64],
-    fresh: NDArray[np.bool_],
-    level_dbm: NDArray[np.float64],
-    variance_db2: NDArray[np.float64],
-    heard_s: NDArray[np.float64],
-    readings: NDArray[np.int64],
-) -> None:
+@kernel("void(float64, float64[::1], boolean[::1], levels)", levels=LevelState.layout)
+def follow(t_s: float, rssi_dbm: NDArray[np.float64], fresh: NDArray[np.bool_], state: LevelState) -> None:
     """Take fresh readings into exponential means and variances, plain ones at first; 0.5 us for 32 slots.
 
     Args:
         t_s: time of the scan, s.
         rssi_dbm: (32,) dBm.
         fresh: (32,).
-        level_dbm: state, changed, as are the others; see :class:`LevelState`.
-        variance_db2: state.
-        heard_s: state.
-        readings: state.
+        state: changed.
     """
+    level_dbm, variance_db2, heard_s, readings = state.level_dbm, state.variance_db2, state.heard_s, state.readings
     for i in range(len(rssi_dbm)):
         if not fresh[i]:
             continue
