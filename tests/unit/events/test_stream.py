@@ -93,12 +93,13 @@ def test_confidence_is_bounded_by_what_can_be_known() -> None:
 
 @given(st.floats(-50, 50), st.floats(0, 1))
 def test_confidences_are_chances(score: float, share: float) -> None:
-    """Every confidence is within its bounds, grows with the evidence, and is even odds near where motion begins."""
-    assert 1 - SURE <= of_moving(score) <= SURE
-    assert of_moving(score) <= of_moving(score + 0.1)
-    assert of_absent(score) == pytest.approx(min(1 - of_moving(score), ABSENT_CAP))
+    """Every confidence is within its bounds and follows the evidence; where motion begins, neither side is sure."""
+    assert 0 <= of_moving(score) <= of_moving(score + 0.1) <= SURE
+    assert 0 <= of_absent(score + 0.1) <= of_absent(score) <= ABSENT_CAP
     assert 0 <= of_held(share) <= HELD
-    assert of_moving(RULES.begin_margin + RULES.begin_tails * RULES.tail) == pytest.approx(0.5, abs=0.1)
+    begins = RULES.begin_margin + RULES.begin_tails * RULES.tail
+    assert 0.5 < of_moving(begins) < 0.9
+    assert of_absent(begins) < ABSENT_CAP
 
 
 def test_gain_control_does_not_move_anybody() -> None:
