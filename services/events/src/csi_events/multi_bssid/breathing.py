@@ -122,6 +122,8 @@ class BreathingState:
 
     def clear(self) -> None:
         """Start all slots anew, as after movement."""
+        if self.opened < 0:
+            return
         for array in (self.bins, self.count, self.total, self.noise, self.ring, self.memory, self.spectrum):
             array[:] = 0
         self.filled[:] = False

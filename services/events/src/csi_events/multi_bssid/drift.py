@@ -115,7 +115,7 @@ def add_readings(t_s: float, rssi_dbm: NDArray[np.float64], fresh: NDArray[np.bo
 
 @kernel("boolean(float64, float64, float64, drift)", drift=DriftState.layout, composed=True)
 def judge_in_turn(t_s: float, least_db: float, step_db: float, state: DriftState) -> bool:
-    """Judge the slots whose turn it is, as many a scan as make a round in ``JUDGED_S``: two at 20 scans a second.
+    """Judge the slots whose turn it is, as many a scan as make a round in ``JUDGED_S``: one at 20 scans a second.
 
     0.1 us, and for a slot with a new block what :func:`csi_events.multi_bssid.drift_tests.profile_of` costs.
 

