@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from csi_events.change import change_scores
-from csi_events.gain_states import MOST, _principal, gain_states
+from csi_events.gain_states import MOST, THREE_VALUES, TWO_VALUES, _principal, few_values, gain_states
 from csi_events.quiet import calibrate
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 from unit.events.signals import channel
 
@@ -94,3 +98,36 @@ def test_principal_directions_are_those_of_the_decomposition(frames: int, column
 def test_frames_that_never_change_have_no_gain_states() -> None:
     """A stretch of one frame repeated is no gain, and no division by zero."""
     assert len(gain_states(np.ones((60, 30), np.float32)).read) == 0
+
+
+def left_about(values: NDArray[np.float64], cuts: tuple[int, ...]) -> float:
+    """Sum of squares left about the means of the sorted values between these cuts."""
+    edges = (0, *cuts, len(values))
+    parts = [np.sort(values)[a:b] for a, b in pairwise(edges)]
+    return sum(float(((part - part.mean()) ** 2).sum()) for part in parts)
+
+
+@given(st.integers(0, 10_000), st.integers(2, 4), st.floats(0.0, 0.2))
+def test_few_values_are_those_no_cut_explains_better(seed: int, levels: int, noise: float) -> None:
+    """What is called few has two parts, or three, that leave little; two clear values always are few."""
+    rng = np.random.default_rng(seed)
+    which = np.concatenate([np.arange(levels), rng.integers(0, levels, 24)])
+    values = rng.uniform(0, 5, levels)[which] + noise * rng.standard_normal(len(which))
+    total = float(((values - values.mean()) ** 2).sum())
+    count = len(values)
+    two = min(left_about(values, (a,)) for a in range(1, count))
+    three = min(left_about(values, (a, b)) for a in range(1, count) for b in range(a + 1, count))
+    said = bool(few_values(values[:, np.newaxis])[0])
+    if said:
+        assert two <= TWO_VALUES * total + 1e-9 or three <= THREE_VALUES * total + 1e-9
+    if two < 0.999 * TWO_VALUES * total:
+        assert said
+
+
+def test_what_moves_has_many_values() -> None:
+    """Sines, white noise and a wandering phase are no switch; two and three values with a little noise are."""
+    rng = np.random.default_rng(8)
+    t = np.arange(100)
+    moving = [np.sin(0.7 * t), rng.standard_normal(100), np.sin(np.cumsum(rng.normal(0.3, 0.5, 100)))]
+    switching = [values + 0.05 * rng.standard_normal(100) for values in (rng.integers(0, 2, 100), t % 3)]
+    assert few_values(np.column_stack(moving + switching)).tolist() == [False] * 3 + [True] * 2

@@ -280,15 +280,25 @@ def test_a_stream_is_small() -> None:
     assert stream.baseline.stretch is None
 
 
-def test_a_gain_state_never_met_is_not_motion_for_ever() -> None:
+STEPS = np.linspace(-0.4, 0.4, 64)
+"""What another state of the radio does to its profile."""
+
+
+@pytest.mark.parametrize(
+    "others",
+    [(1 + STEPS,), (1 + STEPS, 1 + 2 * STEPS), (1 + STEPS, 1.3 - np.abs(STEPS))],
+    ids=["two", "three along one direction", "three along two"],
+)
+def test_a_gain_state_never_met_is_not_motion_for_ever(others: tuple[NDArray[np.float64], ...]) -> None:
     """A radio that begins to switch its gain after the calibration reads as motion for half a minute, then as quiet.
 
     Somebody who walks afterwards is still seen.
     """
     t = np.arange(int(110 * RATE)) / RATE
     h = channel(len(t), rate_hz=RATE, moving=t >= 90)
-    switched = (t >= 20) & (np.random.default_rng(3).random(len(t)) < 0.4)
-    h[switched] *= np.linspace(0.6, 1.4, h.shape[2])
+    profiles = np.array([np.ones(h.shape[2]), *others])
+    which = np.random.default_rng(3).integers(0, len(profiles), len(t)) * (t >= 20)
+    h *= profiles[which][:, np.newaxis]
     judged = judge(quantised(h))
     states = frame_states(judged, len(t))
     assert states[(t > 22) & (t < 30)].mean() > 0.9

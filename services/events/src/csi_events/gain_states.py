@@ -29,9 +29,10 @@ frames ``LAG`` apart: 1 for a radio that switches at random, little for what mov
 stretches of eight radios, 0.15-0.7 in motion at 10 to 140 frames/s, and in a calibration that holds some."""
 
 
-TWO_VALUES = 0.1
-"""Share of the variance along a direction that may be left about two values, for it to be a switch: a sine leaves 0.19,
-white noise 0.36."""
+TWO_VALUES, THREE_VALUES = 0.1, 0.04
+"""Shares of the variance along a direction that may be left about two values, or three, for it to be a switch. A sine
+leaves 0.19 and 0.11, white noise 0.35 and 0.22; the sine of a phase that wanders, a hundred frames of it, 0.12 and 0.05
+at least."""
 
 
 class GainStates(NamedTuple):
@@ -64,8 +65,8 @@ def gain_states(x: NDArray[np.float32], *, switches_only: bool = False) -> GainS
 
     Args:
         x: (frames, columns) normalised amplitudes.
-        switches_only: only directions along which the frames have two values. A stretch in which somebody moves needs
-            that: at 10 frames/s a person's motion forgets as quickly as a radio.
+        switches_only: only directions along which the frames have two or three values. A stretch in which somebody
+            moves needs that: at 10 frames/s a person's motion forgets as quickly as a radio.
     """
     noise = noise_scale(x)
     plain = shortened_differences(x, KNOCK) / noise
@@ -78,7 +79,7 @@ def gain_states(x: NDArray[np.float32], *, switches_only: bool = False) -> GainS
     along = (x / noise) @ outliers.T
     chosen = _forgets(along)
     if switches_only:
-        chosen &= _has_two_values(along)
+        chosen &= few_values(along)
     found = outliers[chosen][:MOST]
     return GainStates((found / noise).astype(np.float32), (found * noise).astype(np.float32))
 
@@ -106,14 +107,30 @@ def _forgets(along: NDArray[np.float64]) -> NDArray[np.bool_]:
     return np.asarray(near >= FORGETS * far)
 
 
-def _has_two_values(along: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Say of which columns of ``along`` (frames, directions) two values explain all but ``TWO_VALUES`` of the variance.
+def few_values(along: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Say of which columns of ``along`` (frames, directions) two values, or three, explain nearly all of the variance.
 
-    The best split of the sorted values in two, by one pass over their cumulative sums.
+    Three profiles of a radio are three values along each of the two directions between them. See ``TWO_VALUES``.
     """
-    count = len(along)
-    ordered = np.sort(along - along.mean(axis=0), axis=0)
-    below = np.cumsum(ordered, axis=0)[:-1]
-    sizes = np.arange(1, count)[:, None]
-    explained = np.max(below**2 * count / (sizes * (count - sizes)), axis=0)
-    return np.asarray(explained >= (1.0 - TWO_VALUES) * np.sum(ordered**2, axis=0))
+    return np.array([_few(np.sort(column - column.mean())) for column in along.T], dtype=bool)
+
+
+def _few(ordered: NDArray[np.float64]) -> bool:
+    total = float(np.sum(ordered**2))
+    cut, explained = _split(ordered)
+    if explained >= (1.0 - TWO_VALUES) * total:
+        return True
+    explained += max(_split(part)[1] for part in (ordered[:cut], ordered[cut:]))
+    return explained >= (1.0 - THREE_VALUES) * total
+
+
+def _split(ordered: NDArray[np.float64]) -> tuple[int, float]:
+    """Split sorted values in two where it explains most: size of the lower part, and the sum of squares it explains."""
+    count = len(ordered)
+    if count < 2:
+        return count, 0.0
+    below = np.cumsum(ordered - ordered.mean())[:-1]
+    sizes = np.arange(1, count)
+    explained = below**2 * count / (sizes * (count - sizes))
+    best = int(np.argmax(explained))
+    return best + 1, float(explained[best])
