@@ -97,7 +97,7 @@ found = [
     for labelled, chosen in runs(given)
     if chosen.calibration is not None
     for judged in run(labelled.recording, chosen.calibration.quiet)
-    if judged.first >= chosen.counted and judged.result.decided is not None
+    if judged.stop > chosen.counted and judged.result.decided is not None
 ]
 source = np.array([each.source for each in found])
 excess, moves, started = (np.array([getattr(w, name) for w in found]) for name in ("excess", "moves", "started"))
