@@ -61,6 +61,10 @@ def evaluate(
     breathing: Annotated[
         bool, typer.Option("--breathing", help="Instead: the breathing rate second by second, with nulls.")
     ] = False,
+    beside: Annotated[
+        str,
+        typer.Option(help="Libraries that judge the same recordings, joined by commas; known: wisense. docs/peers.md"),
+    ] = "",
     antenna: Annotated[
         int | None, typer.Option(help="With --breathing: look at this antenna only, counted from 0.", min=0)
     ] = None,
@@ -107,6 +111,7 @@ def evaluate(
     """
     from csiflow.evaluation.errors import EvaluationError  # noqa: PLC0415 - numba takes a second to load
     from csiflow.evaluation.labels import Labelling  # noqa: PLC0415
+    from csiflow.evaluation.peers import peer  # noqa: PLC0415
 
     _refuse(
         shapes=shapes,
@@ -117,6 +122,7 @@ def evaluate(
             "--skip": skip,
             "--leave-one-source-out": leave_one_source_out,
             "--calibrate-from": calibrate_from,
+            "--beside": beside,
         },
         own={"--stream": stream, "--session": session, "--labels": labels, "--pieces": pieces, "--seen": seen},
     )
@@ -125,8 +131,11 @@ def evaluate(
     if plots is not None and find_spec("matplotlib") is None:
         fail("--plots needs matplotlib: run ./csiflow eval in a checkout, or install csiflow[eval]", 2)
     labelling = Labelling(label_names(quiet_labels), label_names(motion_labels))
+    names = tuple(name.strip() for name in beside.split(",") if name.strip())
     groups, takes, processes = pattern(group, "--group"), pattern(take, "--take"), jobs or os.cpu_count() or 1
     try:
+        for name in names:
+            peer(name)
         if shapes:
             from csiflow.commands.evaluate_shapes import evaluate_shapes, shape_options  # noqa: PLC0415
 
@@ -145,7 +154,7 @@ def evaluate(
         if breathing:
             from csiflow.commands.evaluate_breathing import evaluate_breathing  # noqa: PLC0415
 
-            raise typer.Exit(evaluate_breathing(recordings, labelling, groups, antenna, as_json_line=as_json))
+            raise typer.Exit(evaluate_breathing(recordings, labelling, groups, antenna, names, as_json_line=as_json))
         from csiflow.evaluation.outcome import Settings, read_library  # noqa: PLC0415
 
         settings = Settings(
@@ -156,6 +165,7 @@ def evaluate(
             calibrate_from=calibrate_from,
             take=takes,
             plots=plots,
+            beside=names,
         )
         if leave_one_source_out:
             from csiflow.commands.evaluate_left_out import evaluate_left_out  # noqa: PLC0415

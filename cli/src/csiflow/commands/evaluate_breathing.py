@@ -19,16 +19,19 @@ def evaluate_breathing(
     labelling: Labelling,
     group: re.Pattern[str] | None,
     antenna: int | None,
+    peers: tuple[str, ...],
     *,
     as_json_line: bool,
 ) -> int:
     """Run the windowed path over recordings and nulls, and print what it answered; return the exit code."""
     found = []
     with console.status("evaluating") as status:
-        for breaths in evaluate_all(expand(given), labelling, group, antenna):
+        for breaths in evaluate_all(expand(given), labelling, group, antenna, peers):
             found.append(breaths)
             status.update(f"{len(found)} done")
     print_tables(tables(found))
     if as_json_line:
-        emit_json({"streams": {b.name: b.figures() for b in found}, "groups": pools(found)})
+        by = {name: [each for each in found if each.by == name] for name in dict.fromkeys(each.by for each in found)}
+        ours, *others = ({"streams": {b.name: b.figures() for b in own}, "groups": pools(own)} for own in by.values())
+        emit_json({**ours, **({"beside": dict(zip(list(by)[1:], others, strict=True))} if others else {})})
     return 0

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from csi_events.offline import Recording, run
@@ -16,6 +16,7 @@ from rich.table import Table
 
 from csiflow.evaluation.files import group_name
 from csiflow.evaluation.labels import Labelling
+from csiflow.evaluation.peers import peer
 from csiflow.evaluation.recording import LabelledRecording, load
 from csiflow.evaluation.statistics import rounded, wilson
 
@@ -34,6 +35,8 @@ class Breaths:
     rate: NDArray[np.float64]
     """(seconds,) breaths per minute shown, nan where none was, from second ``WAIT_S`` on."""
     truth: float | None
+    by: str = "csiflow"
+    """Who told."""
 
     def figures(self) -> dict[str, Any]:
         """Return share answered, error where the rate is known, and the rate minute by minute (median, spread)."""
@@ -103,9 +106,34 @@ def joined(parts: Sequence[Recording]) -> Recording:
 
 
 def evaluate_all(
-    files: Sequence[Path], labelling: Labelling, group: re.Pattern[str] | None, antenna: int | None
+    files: Sequence[Path],
+    labelling: Labelling,
+    group: re.Pattern[str] | None,
+    antenna: int | None,
+    peers: Sequence[str] = (),
 ) -> Iterator[Breaths]:
-    """Yield what each recording is told, then clips joined by group and shape, then shuffled frames and white noise.
+    """Yield what ours, and each peer, tells of every stream; see :func:`streams`."""
+    asked = [peer(name) for name in peers]
+    for stream in streams(files, labelling, group, antenna):
+        yield Breaths(stream.name, stream.group, told(stream.recording), stream.truth)
+        for other in asked:
+            rate = other.breathing(stream.recording)[WAIT_S:]
+            yield Breaths(stream.name, stream.group, rate, stream.truth, other.title)
+
+
+class Streamed(NamedTuple):
+    """A recording, or a null made of one."""
+
+    name: str
+    group: str
+    recording: Recording
+    truth: float | None
+
+
+def streams(
+    files: Sequence[Path], labelling: Labelling, group: re.Pattern[str] | None, antenna: int | None
+) -> Iterator[Streamed]:
+    """Yield each recording and the same shuffled, then clips joined by group and shape, then white noise.
 
     ``antenna`` looks at one antenna only, as if there were no other.
     """
@@ -116,16 +144,15 @@ def evaluate_all(
         if labelled.seconds[-1] < SHORT_S:
             clips.setdefault((name, recording.amplitude.shape[1:]), []).append(recording)
             continue
-        yield Breaths(str(path), name, told(recording), labelled.bpm)
-        yield Breaths(f"{path}, shuffled", "shuffled frames", told(shuffled(recording, seed)), None)
+        yield Streamed(str(path), name, recording, labelled.bpm)
+        yield Streamed(f"{path}, shuffled", "shuffled frames", shuffled(recording, seed), None)
     for (name, shape), parts in clips.items():
         clip = f"{name}, {len(parts)} clips of {shape[0]} x {shape[1]} joined"
-        yield Breaths(clip, name, told(joined(parts)), None)
+        yield Streamed(clip, name, joined(parts), None)
     for antennas in (1, 3, 6) if antenna is None else (1,):
         for seed in range(3):
-            yield Breaths(
-                f"white noise, {antennas} antennas, seed {seed}", "white noise", told(white(antennas, seed)), None
-            )
+            name = f"white noise, {antennas} antennas, seed {seed}"
+            yield Streamed(name, "white noise", white(antennas, seed), None)
 
 
 def alone(labelled: LabelledRecording, antenna: int | None) -> Recording:
@@ -161,15 +188,16 @@ def tables(found: Sequence[Breaths]) -> list[Table]:
     each = Table(title="breathing, second by second", title_justify="left")
     group = Table(title="groups and nulls", title_justify="left")
     for table in (each, group):
-        for column in ("of", "seconds", "answered %", "error", "largest"):
+        for column in ("of", "by", "seconds", "answered %", "error", "largest"):
             table.add_column(column, overflow="fold")
     each.add_column("minute by minute: median +- spread", overflow="fold")
     for breaths in found:
         figures = breaths.figures()
         minutes = ", ".join("-" if m is None else f"{m[0]:g}+-{m[1]:g}" for m in figures["per_minute"])
-        each.add_row(escape(breaths.name), *_cells(figures), minutes)
-    for name, figures in pools(found).items():
-        group.add_row(escape(name), *_cells(figures))
+        each.add_row(escape(breaths.name), breaths.by, *_cells(figures), minutes)
+    for by in dict.fromkeys(breaths.by for breaths in found):
+        for name, figures in pools([breaths for breaths in found if breaths.by == by]).items():
+            group.add_row(escape(name), by, *_cells(figures))
     return [each, group]
 
 

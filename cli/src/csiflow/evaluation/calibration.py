@@ -10,6 +10,7 @@ import numpy as np
 from csiflow.evaluation.labels import QUIET
 
 if TYPE_CHECKING:
+    from csi_events.offline import Recording
     from csi_events.quiet import Quiet
 
     from csiflow.evaluation.recording import LabelledRecording
@@ -44,7 +45,13 @@ class Calibration:
     """Name of the recording it was learnt on."""
     start_s: float
     stop_s: float
-    frames: int
+    learnt_on: Recording
+    """Those frames."""
+
+    @property
+    def frames(self) -> int:
+        """How many they are."""
+        return len(self.learnt_on.t_ns)
 
 
 def first_quiet(labelled: LabelledRecording, skip_s: float = 0.0) -> Stretch | None:
@@ -88,5 +95,5 @@ def learn(labelled: LabelledRecording, stretch: Stretch) -> Calibration:
         labelled.name,
         float(t[stretch.first]),
         float(t[stretch.stop - 1]),
-        stretch.stop - stretch.first,
+        labelled.recording.part(stretch.first, stretch.stop),
     )

@@ -98,23 +98,24 @@ def onset_figures(onsets: list[Onset]) -> dict[str, Any]:
     open_to_windows = [onset for onset in onsets if not onset.window_already]
     ratios = [ratio for onset in onsets if (ratio := onset.ratio) is not None]
     return {
-        "frames_median": median(_or_never(onset.frames for onset in open_to_us)),
-        "ms_median": rounded(median(_or_never(onset.ms for onset in open_to_us)), 1),
+        "frames_median": median(or_never(onset.frames for onset in open_to_us)),
+        "ms_median": rounded(median(or_never(onset.ms for onset in open_to_us)), 1),
         "missed": sum(onset.frames is None for onset in open_to_us),
         "ratio_vs_window": rounded(median(ratios), 2),
         "count": len(onsets),
         "already": len(onsets) - len(open_to_us),
         "early": sum(onset.early for onset in onsets),
         "window": {
-            "frames_median": median(_or_never(onset.window_frames for onset in open_to_windows)),
-            "ms_median": rounded(median(_or_never(onset.window_ms for onset in open_to_windows)), 1),
+            "frames_median": median(or_never(onset.window_frames for onset in open_to_windows)),
+            "ms_median": rounded(median(or_never(onset.window_ms for onset in open_to_windows)), 1),
             "missed": sum(onset.window_frames is None for onset in open_to_windows),
             "already": len(onsets) - len(open_to_windows),
         },
     }
 
 
-def _or_never(values: Iterable[float | None]) -> list[float]:
+def or_never(values: Iterable[float | None]) -> list[float]:
+    """Put infinity where there was no answer, for a median."""
     return [math.inf if value is None else float(value) for value in values]
 
 
@@ -170,8 +171,8 @@ def count_onsets(labelled: LabelledRecording, frames: FrameAnswers, windows: Win
     said = np.flatnonzero(rising(frames.onset))
     found = []
     for first, stop in labelled_onsets(labelled, counted):
-        ours = _answer(labelled, said, frames.moving, first, stop)
-        theirs = _answer(labelled, windows.started, windows.moving, first, stop)
+        ours = answer_to(labelled, said, frames.moving, first, stop)
+        theirs = answer_to(labelled, windows.started, windows.moving, first, stop)
         found.append(
             Onset(
                 frame=first,
@@ -189,7 +190,7 @@ def count_onsets(labelled: LabelledRecording, frames: FrameAnswers, windows: Win
     return Onsets(found)
 
 
-class _Answer(NamedTuple):
+class Answer(NamedTuple):
     """One path's answer to one onset, see ``Onset``."""
 
     frames: int | None
@@ -198,19 +199,19 @@ class _Answer(NamedTuple):
     early: bool = False
 
 
-def _answer(
+def answer_to(
     labelled: LabelledRecording, said: NDArray[np.int64], moving: NDArray[np.bool_], first: int, stop: int
-) -> _Answer:
+) -> Answer:
     """Return the first of the frames ``said`` that answers; motion that began long before cannot be timed."""
     t = labelled.seconds
     if ((said < first) & (t[first] - t[said] <= EARLY_S)).any():
-        return _Answer(1, 0.0, already=False, early=True)
+        return Answer(1, 0.0, already=False, early=True)
     within = said[(said >= first) & (said < stop)]
     already = bool(moving[first - 1])
     if not len(within):
-        return _Answer(None, None, already)
+        return Answer(None, None, already)
     at = int(within[0])
-    return _Answer(at - first + 1, float(t[at] - t[first]) * 1e3, already)
+    return Answer(at - first + 1, float(t[at] - t[first]) * 1e3, already)
 
 
 def watched_quiet(labelled: LabelledRecording, counted: int) -> NDArray[np.bool_]:

@@ -14,6 +14,7 @@ from csi_introspection.library import check
 from csi_schemas.signature import Signature
 
 from csiflow.evaluation.answers import FrameAnswers, WindowAnswers, frame_answers, window_answers
+from csiflow.evaluation.beside import Beside, judge_beside, pool
 from csiflow.evaluation.breathing import Breathing, count_breathing
 from csiflow.evaluation.calibration import (
     Calibration,
@@ -51,6 +52,8 @@ class Outcome:
     """``abrupt`` and ``gentle``."""
     recognition_curves: dict[str, Curve] = field(default_factory=dict)
     """By measure."""
+    beside: dict[str, Beside] = field(default_factory=dict)
+    """Motion by ours and by each peer asked, by name; empty when none was asked or nothing calibrates."""
     about: dict[str, Any] = field(default_factory=dict)
     """The recording itself: frames, seconds, rate, labels, calibration."""
 
@@ -62,6 +65,7 @@ class Outcome:
         self.recognition.add(other.recognition)
         self.breathing.add(other.breathing)
         self.regimes.add(other.regimes)
+        pool(self.beside, other.beside)
         for own, others in (
             (self.onset_curves, other.onset_curves),
             (self.recognition_curves, other.recognition_curves),
@@ -81,6 +85,7 @@ class Outcome:
             "recognition": self.recognition.figures(),
             "breathing": self.breathing.figures(),
             "regimes": self.regimes.figures(),
+            **({"beside": {name: each.figures() for name, each in self.beside.items()}} if self.beside else {}),
         }
 
 
@@ -107,6 +112,8 @@ class Settings:
     """A signature in whose id it catches the same as in a recording's path is not used on that recording."""
     plots: Path | None = None
     """Folder for the time lines."""
+    beside: tuple[str, ...] = ()
+    """Peers that judge the same recordings."""
 
     def skip_for(self, path: Path) -> float:
         """Return how much of the start of a recording never calibrates, s."""
@@ -193,6 +200,8 @@ def judge(labelled: LabelledRecording, settings: Settings, shared: Calibration |
         outcome.motion = Motion(why=[chosen.reason])
     elif labelled.scope == "clip":
         outcome.motion = Motion(why=["the label is for the whole clip, of which the action fills only a part"])
+    elif settings.beside:
+        outcome.beside = judge_beside(settings.beside, labelled, windows, calibration, chosen)
     outcome.about = _about(labelled, calibration, since_s)
     outcome.about["signatures"] = {"used": len(library), "held_out": len(settings.signatures) - len(library)}
     return outcome

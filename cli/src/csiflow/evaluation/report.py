@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from rich.markup import escape
 from rich.table import Table
 
+from csiflow.evaluation import beside
 from csiflow.evaluation.answers import REGIMES
 from csiflow.evaluation.outcome import Outcome, pooled
 
@@ -47,6 +48,11 @@ class Report:
                 "recognition": {name: curve.points() for name, curve in total.recognition_curves.items()},
             },
             "errors": self.errors,
+            **(
+                {"published": [asdict(each) for each in beside.published_for(list(self.outcomes))]}
+                if total.beside
+                else {}
+            ),
         }
 
 
@@ -67,7 +73,23 @@ def tables(report: Report) -> list[Table]:
     sections = [each, pools, total]
     built = [_motion(sections), _onset(sections), _missed(report), _recognition(sections), _breathing(sections)]
     built.append(_regimes(total or each))
+    if report.total.beside:
+        built.append(_beside(report))
     return [table for table in built if table.row_count]
+
+
+def _beside(report: Report) -> Table:
+    """Return each group by every detector, and what is published of the group's recordings."""
+    members: dict[str, list[str]] = {}
+    for name, group in report.groups.items():
+        members.setdefault(group, []).append(name)
+    return beside.table(
+        {
+            group: (outcome.beside, beside.published_for(members[group]))
+            for group, outcome in report.pooled_groups.items()
+            if outcome.beside
+        }
+    )
 
 
 def _motion(sections: Sequence[Mapping[str, Any]]) -> Table:

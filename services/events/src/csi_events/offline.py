@@ -43,6 +43,13 @@ class Recording:
         """Make one from integer I/Q of shape (frames, antennas, sub-carriers, 2)."""
         return cls(t_ns, window_amplitude(np.ascontiguousarray(iq)), iq, rssi_dbm)
 
+    def part(self, first: int, last: int) -> Recording:
+        """Return frames ``first`` to ``last`` (not included)."""
+        frames = slice(first, last)
+        iq = None if self.iq is None else self.iq[frames]
+        rssi_dbm = None if self.rssi_dbm is None else self.rssi_dbm[frames]
+        return Recording(self.t_ns[frames], self.amplitude[frames], iq, rssi_dbm)
+
     def calibrate(self, first: int, last: int) -> Quiet:
         """Learn the quiet from frames ``first`` to ``last`` (not included).
 
