@@ -144,12 +144,12 @@ def test_movement_halves_what_was_seen_and_leaves_its_frames_out() -> None:
     for first in range(0, len(t_ns), 20):
         breathing.add(t_ns[first : first + 20], antenna_products(iq[first : first + 20], live))
         breathing.work(int(t_ns[first + 19]))
-    before, bins = breathing.ridge.log_odds, breathing.swings.bins
+    before, bins = breathing.decision.ridge.log_odds, breathing.swings.bins
     assert before > 5
     later = t_ns[:20] + (t_ns[-1] - t_ns[0])
     breathing.add(later, antenna_products(iq[:20], live))
     breathing.skip()
-    assert 0.4 * before < breathing.ridge.log_odds < 0.6 * before
+    assert 0.4 * before < breathing.decision.ridge.log_odds < 0.6 * before
     assert breathing.swings.bins <= bins + 1
 
 

@@ -7,7 +7,8 @@ import pytest
 from csi_events.breathing.estimate import refined
 from csi_events.breathing.lines import line_power, over_background, steadiness
 from csi_events.breathing.plane import LINE_GRID, RIDGE_GRID
-from csi_events.breathing.ridge import MAX_ODDS, Ridge, evidence
+from csi_events.breathing.ridge import Ridge, evidence
+from csi_events.breathing.rules import RULES
 from csi_events.breathing.swings import BIN_NS, CAPACITY, LEARN, Swings
 from hypothesis import given
 from hypothesis import strategies as st
@@ -108,12 +109,35 @@ def test_the_ridge_follows_a_rate_and_forgets_it() -> None:
         z = rng.exponential(size=(4, len(rate))).max(axis=0)
         z[np.abs(rate - (15 + 5 * second / 120)).argmin()] += 8.0
         ridge.see(z, 4)
-    assert 5.5 < ridge.log_odds <= MAX_ODDS + 1e-9
+    assert 5.5 < ridge.log_odds <= RULES.max_odds + 1e-9
     assert ridge.best == pytest.approx(20, abs=1.0)
     assert ridge.chance.sum() + ridge.none == pytest.approx(1.0)
     for _ in range(300):
         ridge.see(rng.exponential(size=(4, len(rate))).max(axis=0), 4)
     assert ridge.log_odds < 3
+
+
+def test_the_ridge_steps_as_a_plain_filter_would() -> None:
+    """Every step is the product of wandering, turnover and likelihood, bounded in log odds, for any constants."""
+    rng = np.random.default_rng(9)
+    rate = RIDGE_GRID.per_minute[(RIDGE_GRID.per_minute >= 6) & (RIDGE_GRID.per_minute <= 30)]
+    rules = RULES._replace(weight=0.2, most=4.0, least=-1.0, strong=12.0, turnover_s=30.0, max_odds=4.0, wander=0.04)
+    for chosen in (RULES, rules):
+        ridge = Ridge(rate, chosen)
+        chance, none = ridge.chance.copy(), 1.0
+        for second in range(60):
+            z = rng.exponential(3.0, len(rate)) + (20.0 * (np.arange(len(rate)) == 17) if second > 5 else 0.0)
+            ridge.see(z, 4)
+            scaled = z * min(1.0, chosen.strong / z.max())
+            ratio = evidence(4)[np.minimum((scaled * 20).astype(int), len(evidence(4)) - 1)]
+            grown = np.exp(chosen.weight * np.clip(ratio, chosen.least, chosen.most))
+            left = 1 - 1 / chosen.turnover_s
+            chance = (left * ridge.spread @ chance + none * ridge.prior / chosen.turnover_s) * grown
+            none = max(none * left, chance.sum() * np.exp(-chosen.max_odds))
+            chance, none = chance / (chance.sum() + none), none / (chance.sum() + none)
+            np.testing.assert_allclose(ridge.chance, chance, rtol=1e-9, atol=1e-15)
+            assert ridge.none == pytest.approx(none)
+    assert ridge.log_odds == pytest.approx(4.0)
 
 
 def rows_of(values: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:

@@ -52,7 +52,8 @@ def evaluate(
         bool,
         typer.Option(
             "--leave-one-source-out",
-            help="Instead: motion only, each folder judged with constants chosen on all the others.",
+            help="Instead: motion only, or with --breathing that, each folder judged with constants chosen on all the "
+            "others.",
         ),
     ] = False,
     shapes: Annotated[
@@ -111,7 +112,6 @@ def evaluate(
     """
     from csiflow.evaluation.errors import EvaluationError  # noqa: PLC0415 - numba takes a second to load
     from csiflow.evaluation.labels import Labelling  # noqa: PLC0415
-    from csiflow.evaluation.peers import peer  # noqa: PLC0415
 
     _refuse(
         shapes=shapes,
@@ -131,11 +131,9 @@ def evaluate(
     if plots is not None and find_spec("matplotlib") is None:
         fail("--plots needs matplotlib: run ./csiflow eval in a checkout, or install csiflow[eval]", 2)
     labelling = Labelling(label_names(quiet_labels), label_names(motion_labels))
-    names = tuple(name.strip() for name in beside.split(",") if name.strip())
+    names = _peers(beside, leave_one_source_out=leave_one_source_out)
     groups, takes, processes = pattern(group, "--group"), pattern(take, "--take"), jobs or os.cpu_count() or 1
     try:
-        for name in names:
-            peer(name)
         if shapes:
             from csiflow.commands.evaluate_shapes import evaluate_shapes, shape_options  # noqa: PLC0415
 
@@ -152,9 +150,10 @@ def evaluate(
             )
             raise typer.Exit(evaluate_shapes(recordings, options, processes, as_json_line=as_json))
         if breathing:
-            from csiflow.commands.evaluate_breathing import evaluate_breathing  # noqa: PLC0415
+            from csiflow.commands.evaluate_breathing import Asked, evaluate_breathing  # noqa: PLC0415
 
-            raise typer.Exit(evaluate_breathing(recordings, labelling, groups, antenna, names, as_json_line=as_json))
+            asked = Asked(recordings, labelling, groups, antenna, plots, leave_out=leave_one_source_out, peers=names)
+            raise typer.Exit(evaluate_breathing(asked, processes, as_json_line=as_json))
         from csiflow.evaluation.outcome import Settings, read_library  # noqa: PLC0415
 
         settings = Settings(
@@ -187,6 +186,22 @@ def _refuse(*, shapes: bool, other: dict[str, object], own: dict[str, object]) -
     for option, value in (other if shapes else own).items():
         if value:
             fail(f"{option} means nothing {'with' if shapes else 'without'} --shapes; leave it out", 2)
+
+
+def _peers(text: str, *, leave_one_source_out: bool) -> tuple[str, ...]:
+    """Return the peers named; end with a message when one is not to be had, or when they mean nothing here."""
+    from csiflow.evaluation.errors import EvaluationError  # noqa: PLC0415 - numba takes a second to load
+    from csiflow.evaluation.peers import peer  # noqa: PLC0415
+
+    names = tuple(name.strip() for name in text.split(",") if name.strip())
+    if names and leave_one_source_out:
+        fail("--beside means nothing with --leave-one-source-out: others' constants are their own; leave it out", 2)
+    try:
+        for name in names:
+            peer(name)
+    except EvaluationError as error:
+        fail(escape(str(error)), 2)
+    return names
 
 
 def label_names(text: str) -> frozenset[str]:
@@ -254,9 +269,10 @@ def _tell(report: Report, plots: Path | None, *, as_json: bool) -> int:
 
     print_tables(tables(report))
     if plots is not None and report.outcomes:
-        from csiflow.evaluation.plots import curves  # noqa: PLC0415 - matplotlib takes a second to load
+        from csiflow.evaluation.plots import curves, draw_beside  # noqa: PLC0415 - matplotlib takes a second to load
 
         curves(plots, report.total)
+        draw_beside(plots, report)
         console.print(f"plots are in {plots}")
     for message in report.errors.values():
         console.print(f"[bold red]error:[/] {escape(message)}", soft_wrap=True)

@@ -83,6 +83,8 @@ def evaluate_left_out(
         console.print(f"[bold red]error:[/] {escape(message)}", soft_wrap=True)
     if len(sources) >= 2:
         _tell(judged, traces)
+        if settings.plots is not None:
+            _draw(settings.plots, judged)
         if as_json_line:
             emit_json(
                 {
@@ -122,6 +124,20 @@ def _table(judged: Sequence[Row]) -> Table:
             cells += [_percent(figures["f1"]), _percent(figures["false_positive_rate"]), str(side.false_starts)]
         table.add_row(escape(row.group), *cells)
     return table
+
+
+def _draw(plots: Path, judged: Sequence[Row]) -> None:
+    from csiflow.evaluation.figures import Value, dots  # noqa: PLC0415 - matplotlib takes a second to load
+
+    panels: dict[str, dict[str, dict[str, Value]]] = {"F1, %": {}, "false positives, % of quiet seconds": {}}
+    for row in judged:
+        sides = {"in sample": row.own.motion.figures(), "left out": row.left_out.motion.figures()}
+        for panel, part in zip(panels.values(), ("f1", "false_positive_rate"), strict=True):
+            panel[row.group] = {
+                name: None if figures[part] is None else 100 * figures[part] for name, figures in sides.items()
+            }
+    dots(plots / "motion_left_out.svg", panels)
+    console.print(f"plots are in {plots}")
 
 
 def _percent(share: float | None) -> str:

@@ -15,13 +15,16 @@ from rich.markup import escape
 from rich.table import Table
 
 from csiflow.evaluation.files import group_name
-from csiflow.evaluation.labels import Labelling
+from csiflow.evaluation.labels import Labelling, normal
+from csiflow.evaluation.nulls import joined, shuffled, white
 from csiflow.evaluation.peers import peer
 from csiflow.evaluation.recording import LabelledRecording, load
 from csiflow.evaluation.statistics import rounded, wilson
 
 WAIT_S = 30
 """Nothing is answered before; seconds are counted from here on."""
+RESTING = frozenset({"lying", "sitting", "seated", "sleeping", "asleep", "resting", "rest", "breathing"})
+"""Labels of a person who does nothing but breathe."""
 SHORT_S = 31.0
 """Recordings of a group that are shorter are joined end to end."""
 
@@ -74,37 +77,6 @@ def told(recording: Recording) -> NDArray[np.float64]:
     return rate[WAIT_S:]
 
 
-def shuffled(recording: Recording, seed: int) -> Recording:
-    """Return the same frames at the same times in another order: nothing in it is periodic."""
-    order = np.random.default_rng(seed).permutation(len(recording.t_ns))
-    iq = None if recording.iq is None else np.ascontiguousarray(recording.iq[order])
-    return Recording(recording.t_ns, np.ascontiguousarray(recording.amplitude[order]), iq)
-
-
-def white(antennas: int, seed: int, *, seconds: int = 300, rate_hz: float = 20.0) -> Recording:
-    """Return a still channel and white noise at irregular times."""
-    rng = np.random.default_rng(seed)
-    count = int(seconds * rate_hz)
-    t_ns = (np.cumsum(rng.uniform(0.5, 1.5, count)) / rate_hz * 1e9).astype(np.int64)
-    still = 40.0 * rng.standard_normal((1, antennas, 56, 2))
-    noisy = np.clip(np.rint(still + 10.0 * rng.standard_normal((count, antennas, 56, 2))), -127, 127)
-    return Recording.from_iq(noisy.astype(np.int8), t_ns)
-
-
-def joined(parts: Sequence[Recording]) -> Recording:
-    """Set recordings of one shape end to end, a usual interval between them."""
-    times, start = [], 0
-    for part in parts:
-        times.append(part.t_ns - part.t_ns[0] + start)
-        start = int(times[-1][-1] + np.median(np.diff(part.t_ns)))
-    iq = [part.iq for part in parts if part.iq is not None]
-    return Recording(
-        np.concatenate(times),
-        np.concatenate([part.amplitude for part in parts]),
-        np.concatenate(iq) if len(iq) == len(parts) else None,
-    )
-
-
 def evaluate_all(
     files: Sequence[Path],
     labelling: Labelling,
@@ -115,10 +87,11 @@ def evaluate_all(
     """Yield what ours, and each peer, tells of every stream; see :func:`streams`."""
     asked = [peer(name) for name in peers]
     for stream in streams(files, labelling, group, antenna):
-        yield Breaths(stream.name, stream.group, told(stream.recording), stream.truth)
+        truth = None if stream.truth is None else float(np.mean(stream.truth))
+        yield Breaths(stream.name, stream.group, told(stream.recording), truth)
         for other in asked:
             rate = other.breathing(stream.recording)[WAIT_S:]
-            yield Breaths(stream.name, stream.group, rate, stream.truth, other.title)
+            yield Breaths(stream.name, stream.group, rate, truth, other.title)
 
 
 class Streamed(NamedTuple):
@@ -127,7 +100,12 @@ class Streamed(NamedTuple):
     name: str
     group: str
     recording: Recording
-    truth: float | None
+    truth: float | NDArray[np.float64] | None
+    """Breaths per minute; (seconds,) where it changes."""
+    source: str
+    """Folder of the recordings that it is made of; empty for what is made of none."""
+    null: bool
+    """Nobody breathes undisturbed in it: whatever is answered is false."""
 
 
 def streams(
@@ -137,22 +115,28 @@ def streams(
 
     ``antenna`` looks at one antenna only, as if there were no other.
     """
-    clips: dict[tuple[str, tuple[int, ...]], list[Recording]] = {}
+    clips: dict[tuple[str, str, tuple[int, ...]], list[Recording]] = {}
     for seed, path in enumerate(files):
         labelled = load(path, str(path), labelling)
-        recording, name = alone(labelled, antenna), group_name(path, group)
+        recording, name, source = alone(labelled, antenna), group_name(path, group), path.resolve().parent.name
         if labelled.seconds[-1] < SHORT_S:
-            clips.setdefault((name, recording.amplitude.shape[1:]), []).append(recording)
+            clips.setdefault((name, source, recording.amplitude.shape[1:]), []).append(recording)
             continue
-        yield Streamed(str(path), name, recording, labelled.bpm)
-        yield Streamed(f"{path}, shuffled", "shuffled frames", shuffled(recording, seed), None)
-    for (name, shape), parts in clips.items():
+        yield Streamed(str(path), name, recording, labelled.bpm, source, null=not breathes(labelled))
+        yield Streamed(f"{path}, shuffled", "shuffled frames", shuffled(recording, seed), None, source, null=True)
+    for (name, source, shape), parts in clips.items():
         clip = f"{name}, {len(parts)} clips of {shape[0]} x {shape[1]} joined"
-        yield Streamed(clip, name, joined(parts), None)
+        yield Streamed(clip, name, joined(parts), None, source, null=True)
     for antennas in (1, 3, 6) if antenna is None else (1,):
         for seed in range(3):
             name = f"white noise, {antennas} antennas, seed {seed}"
-            yield Streamed(name, "white noise", white(antennas, seed), None)
+            yield Streamed(name, "white noise", white(antennas, seed), None, "", null=True)
+
+
+def breathes(labelled: LabelledRecording) -> bool:
+    """Whether somebody is known to breathe undisturbed: a rate is given, or most frames are labelled so."""
+    names = [normal(name) in RESTING for name in labelled.label_names]
+    return labelled.bpm is not None or bool(np.array(names)[labelled.label].mean() >= 0.8)
 
 
 def alone(labelled: LabelledRecording, antenna: int | None) -> Recording:

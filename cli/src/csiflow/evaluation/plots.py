@@ -10,6 +10,8 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from csiflow.evaluation.beside import published_for
+from csiflow.evaluation.figures import Value, dots
 from csiflow.evaluation.labels import MOTION, QUIET, runs
 from csiflow.evaluation.recognition import promoted_by_signature
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from csiflow.evaluation.curves import Curve
     from csiflow.evaluation.outcome import Outcome
     from csiflow.evaluation.recording import LabelledRecording
+    from csiflow.evaluation.report import Report
 
 TRUTH_COLOURS = {QUIET: "#d9ead3", MOTION: "#f4cccc"}
 
@@ -91,6 +94,23 @@ def curves(folder: Path, total: Outcome) -> list[Path]:
         axes.point(found["ms_median"], found["false_matches_per_hour"], "o", "as published")
         written.append(axes.save(folder / "recognition_curve.png", "right match", "false matches"))
     return written
+
+
+def draw_beside(folder: Path, report: Report) -> Path | None:
+    """Draw F1 and false positives of every group by ours, by peers, and as published."""
+    pools = {name: outcome for name, outcome in report.pooled_groups.items() if outcome.beside}
+    if not pools:
+        return None
+    members = report.members
+    panels: dict[str, dict[str, dict[str, Value]]] = {"F1, %": {}, "false positives, % of quiet seconds": {}}
+    for name, outcome in pools.items():
+        figures = [each.figures() for each in outcome.beside.values()]
+        for panel, part in zip(panels.values(), ("f1", "false_positive_rate"), strict=True):
+            panel[name] = {each["title"]: None if each[part] is None else 100 * each[part] for each in figures}
+        for said in published_for(members[name]):
+            for panel, span in zip(panels.values(), (said.f1, said.false_positives), strict=True):
+                panel[name][said.title] = span
+    return dots(folder / "motion_beside.svg", panels)
 
 
 class _Axes:

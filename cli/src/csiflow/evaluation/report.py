@@ -29,6 +29,14 @@ class Report:
         return pooled("total", list(self.outcomes.values()))
 
     @property
+    def members(self) -> dict[str, list[str]]:
+        """Names of each group's recordings."""
+        found: dict[str, list[str]] = {}
+        for name, group in self.groups.items():
+            found.setdefault(group, []).append(name)
+        return found
+
+    @property
     def pooled_groups(self) -> dict[str, Outcome]:
         """Each group's recordings pooled."""
         members: dict[str, list[Outcome]] = {}
@@ -80,12 +88,9 @@ def tables(report: Report) -> list[Table]:
 
 def _beside(report: Report) -> Table:
     """Return each group by every detector, and what is published of the group's recordings."""
-    members: dict[str, list[str]] = {}
-    for name, group in report.groups.items():
-        members.setdefault(group, []).append(name)
     return beside.table(
         {
-            group: (outcome.beside, beside.published_for(members[group]))
+            group: (outcome.beside, beside.published_for(report.members[group]))
             for group, outcome in report.pooled_groups.items()
             if outcome.beside
         }

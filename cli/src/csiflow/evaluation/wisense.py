@@ -1,7 +1,8 @@
 """The library wisense, called as its README and its ``Monitor`` call it, with its own defaults.
 
 Motion is its ``PresenceDetector``: it has no other detector of motion, and what it looks at is the variance over time.
-Its frames hold one row of sub-carriers; those of several antennas are put one after another.
+Its frames hold one row of sub-carriers: with several antennas the mean of theirs, which serves it better on the shared
+recordings than any antenna alone or all in a row (docs/peers.md).
 """
 
 from __future__ import annotations
@@ -55,10 +56,8 @@ class _Frames(CSISource):  # type: ignore[misc] # the library has no types
 
 def frames_of(recording: Recording) -> list[CSIFrame]:
     """Return a recording as the library's frames."""
-    return [
-        CSIFrame(timestamp=float(at), amplitude=row)
-        for at, row in zip(recording.t_ns * 1e-9, recording.amplitude.reshape(len(recording.t_ns), -1), strict=True)
-    ]
+    rows = recording.amplitude.mean(axis=1)
+    return [CSIFrame(timestamp=float(at), amplitude=row) for at, row in zip(recording.t_ns * 1e-9, rows, strict=True)]
 
 
 class Wisense:

@@ -101,6 +101,7 @@ def run(
     source: str = "recording",
     rule: WindowRule | None = None,
     hold_ns: int = HOLD_NS,
+    stream: Stream | None = None,
 ) -> Iterator[Judged]:
     """Judge every window of a recording in order.
 
@@ -112,10 +113,11 @@ def run(
         source: as in the messages.
         rule: when windows close.
         hold_ns: how long presence lasts without evidence.
+        stream: the state to begin with, in place of a new one that holds presence for ``hold_ns``.
     """
     shape = recording.amplitude.shape
     key = about or StreamKey("recording", shape[1], shape[2], None)
-    stream = Stream(hold_ns)
+    stream = stream or Stream(hold_ns)
     if quiet is not None:
         stream.calibrate_with(quiet)
     described = Source(key, provenance, source)

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from csi_events.offline import Recording
-from csiflow.evaluation.breaths import Breaths, evaluate_all, joined, pools, shuffled, told, white
+from csiflow.evaluation.breaths import Breaths, evaluate_all, pools, told
 from csiflow.evaluation.labels import Labelling
+from csiflow.evaluation.nulls import joined, shuffled, white
 
 
 def test_figures_of_known_seconds() -> None:

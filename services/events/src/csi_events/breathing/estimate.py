@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from csi_events.breathing.confidence import of_line, of_ridge
+from csi_events.breathing.decision import RIDGE_ROWS, BreathingDecision, BreathingEstimate, Line, Reason
 from csi_events.breathing.lines import line_power, over_background, steadiness
 from csi_events.breathing.plane import (
     LINE_EDGE,
@@ -18,9 +18,7 @@ from csi_events.breathing.plane import (
     PER_MINUTE,
     RIDGE_GRID,
     RIDGE_HIGH,
-    RIDGE_LOW,
 )
-from csi_events.breathing.ridge import Ridge, excess
 from csi_events.breathing.swings import MEMORY_S, Swings
 
 if TYPE_CHECKING:
@@ -35,42 +33,70 @@ MIN_BINS_PER_S = 2.4
 MAX_HOLE_S = 5.0
 BEGIN_S = 12.0
 """Time after which the ridge begins to gather evidence."""
-LINE_S, ANSWER_S = 22.0, 27.0
-"""Time after which lines are looked for, and after which something is answered."""
-LOWEST, HIGHEST = 3.0, 30.5
-"""Rates answered, breaths per minute."""
-MIN_ODDS = 5.5
-"""Log odds of the ridge from which it is answered."""
-MIN_Z, MIN_Z_SLOW = 21.0, 15.0
-"""Power of a steady line over background from which it is answered."""
-MIN_COHERENCE = 0.8
-MIN_WEAKEST = 0.4
-EASE = 0.7
-"""A line that was answered is held to this share of the thresholds in the next attempt."""
-STEADY = 5
-"""Attempts in a row of which the strongest lines agree within 1 breath/min."""
+LINE_S = 22.0
+"""Time after which lines are looked for."""
 STAGES = 11
 """Steps of an attempt, each well below a millisecond."""
 
-Reason = Literal["ok", "warming up", "rate too low", "movement", "not significant", "unstable"]
-
-_RIDGE = (RIDGE_GRID.per_minute >= RIDGE_LOW) & (RIDGE_GRID.per_minute <= RIDGE_HIGH)
-_EXCESS = excess(RIDGE_GRID.per_minute[_RIDGE])
-
 
 @dataclass(frozen=True, slots=True)
-class BreathingEstimate:
-    """One attempt; ``bpm`` is ``None`` unless ``reason`` is ok."""
+class Spectra:
+    """What an attempt saw, to be judged (:class:`csi_events.breathing.decision.Sight`)."""
 
-    t_ns: int
-    reason: Reason
-    bpm: float | None = None
-    confidence: float = 0.0
-    """0-1: chance that ``bpm`` is within half a breath per minute of the mean rate of its window."""
-    z: float = 0.0
-    """Power of the strongest steady line over the background."""
-    log_odds: float = 0.0
-    """Evidence that somebody breathes at a rate that may wander."""
+    t: NDArray[np.float64]
+    """(bins,) s."""
+    y: NDArray[np.float64]
+    """(bins, components)."""
+    power: NDArray[np.float64]
+    """(frequencies of the line's grid, components)."""
+    line: Line
+    row: int
+    """Its frequency."""
+    component: int
+    """Where it is strongest."""
+
+    @classmethod
+    def of(
+        cls,
+        t: NDArray[np.float64],
+        y: NDArray[np.float64],
+        power: NDArray[np.float64],
+        z: NDArray[np.float64],
+        *,
+        alone: bool,
+    ) -> Spectra:
+        """Find the strongest line; one antenna ``alone`` is not asked for slow ones.
+
+        Args:
+            t: (bins,) s.
+            y: (bins, components).
+            power: (frequencies, components) of the line's grid.
+            z: the same over background.
+            alone: there is one antenna only.
+        """
+        per_minute = LINE_GRID.per_minute
+        inside = (per_minute >= (LINE_EDGE if alone else LINE_LOW)) & (per_minute <= LINE_HIGH)
+        k, c = divmod(int((z * inside[:, None]).argmax()), z.shape[1])
+        k, c = _fundamental(z, inside, k, c)
+        bpm = refined(t, y[:, c], float(per_minute[k]), float(LINE_GRID.window_s[k]))
+        return cls(t, y, power, Line(bpm, float(z[k, c]), slow=bool(per_minute[k] < LINE_EDGE)), k, c)
+
+    @property
+    def span_s(self) -> float:
+        """Time that the bins cover, s."""
+        return float(self.t[-1] - self.t[0])
+
+    def steadiness(self) -> tuple[float, float]:
+        """How alike the line is in its thirds."""
+        window = self.t >= self.t[-1] - LINE_GRID.window_s[self.row]
+        column = np.ascontiguousarray(self.y[window, self.component])
+        return steadiness(self.t[window], column, self.line.bpm / PER_MINUTE)
+
+    def rate_near(self, rate: float) -> float:
+        """Rate of the highest power near ``rate``, breaths per minute."""
+        near = np.flatnonzero(np.abs(np.log(LINE_GRID.per_minute / rate)) < 0.15)
+        row, component = divmod(int(self.power[near].argmax()), self.power.shape[1])
+        return refined(self.t, self.y[:, component], float(LINE_GRID.per_minute[near[row]]), 30.0)
 
 
 @dataclass(slots=True)
@@ -78,11 +104,7 @@ class Breathing:
     """Breathing state of one stream: a minute of bins, the ridge followed through them, the attempt under way."""
 
     swings: Swings = field(default_factory=Swings)
-    ridge: Ridge = field(default_factory=lambda: Ridge(RIDGE_GRID.per_minute[_RIDGE]))
-    lines: list[float] = field(default_factory=list)
-    """Rates of the strongest lines of the last attempts."""
-    stood: bool = False
-    """The last attempt was answered with a line."""
+    decision: BreathingDecision = field(default_factory=BreathingDecision)
     waiting: tuple[NDArray[np.int64], NDArray[Any]] | None = None
     """The newest window, until it is known whether somebody moved in it."""
     due_ns: int | None = None
@@ -100,19 +122,16 @@ class Breathing:
         """Somebody moves: the newest window says nothing of breathing, and what was seen before counts for less."""
         if self.waiting is not None:
             t_ns = self.waiting[0]
-            self.ridge.doubt(float(t_ns[-1] - t_ns[0]) * 1e-9)
+            self.decision.doubt(float(t_ns[-1] - t_ns[0]) * 1e-9)
             self.waiting = None
         self.swings.cut()
-        self.lines.clear()
-        self.stood = False
+        self.decision.forget_lines()
         self.attempt = None
 
     def clear(self) -> None:
         """Forget everything, as after a gap."""
         self.swings.clear()
-        self.ridge.clear()
-        self.lines.clear()
-        self.stood = False
+        self.decision.clear()
         self.waiting = self.due_ns = self.attempt = None
 
     def work(self, now_ns: int) -> BreathingEstimate | None:
@@ -162,7 +181,7 @@ class Breathing:
         z = over_background(
             frequency, np.concatenate(powers), width, LINE_LOW / PER_MINUTE, RIDGE_HIGH / PER_MINUTE, True
         )
-        self.ridge.see(z[_RIDGE].max(axis=1) / _EXCESS, y.shape[1])
+        self.decision.see(z[RIDGE_ROWS].max(axis=1), y.shape[1])
         if span < LINE_S:
             yield self._refuse(now_ns, "warming up")
             return
@@ -173,49 +192,12 @@ class Breathing:
         fast = over_background(frequency, power, width, LINE_EDGE / PER_MINUTE, LINE_HIGH / PER_MINUTE, True)
         slow = over_background(frequency, power, width, LINE_LOW / PER_MINUTE, LINE_EDGE / PER_MINUTE, False)
         yield None
-        yield self._conclude(now_ns, t, y, power, np.where((LINE_GRID.per_minute >= LINE_EDGE)[:, None], fast, slow))
-
-    def _conclude(
-        self,
-        now_ns: int,
-        t: NDArray[np.float64],
-        y: NDArray[np.float64],
-        power: NDArray[np.float64],
-        z: NDArray[np.float64],
-    ) -> BreathingEstimate:
-        """Answer with the steady line if there is one, else with the ridge if it is sure."""
-        per_minute = LINE_GRID.per_minute
+        z = np.where((LINE_GRID.per_minute >= LINE_EDGE)[:, None], fast, slow)
         alone = not np.iscomplexobj(self.swings.reference)
-        inside = (per_minute >= (LINE_EDGE if alone else LINE_LOW)) & (per_minute <= LINE_HIGH)
-        k, c = divmod(int((z * inside[:, None]).argmax()), z.shape[1])
-        k, c = _fundamental(z, inside, k, c)
-        strongest = float(z[k, c])
-        slow = per_minute[k] < LINE_EDGE
-        window = t >= t[-1] - LINE_GRID.window_s[k]
-        bpm = refined(t, y[:, c], float(per_minute[k]), float(LINE_GRID.window_s[k]))
-        steady = len(self.lines) >= STEADY - 1 and all(abs(line - bpm) <= 1.0 for line in self.lines)
-        self.lines = [*self.lines, bpm][-(STEADY - 1) :]
-        log_odds = self.ridge.log_odds
-        if t[-1] - t[0] < ANSWER_S:
-            return BreathingEstimate(now_ns, "warming up", z=strongest, log_odds=log_odds)
-        ease = EASE if self.stood else 1.0
-        self.stood = False
-        if strongest >= ease * (MIN_Z_SLOW if slow else MIN_Z) and steady and LOWEST <= bpm <= HIGHEST:
-            coherence, weakest = steadiness(t[window], np.ascontiguousarray(y[window, c]), bpm / PER_MINUTE)
-            if coherence >= ease * MIN_COHERENCE and weakest >= ease * MIN_WEAKEST:
-                self.stood = True
-                return BreathingEstimate(now_ns, "ok", bpm, of_line(strongest, weakest), strongest, log_odds)
-        if log_odds < MIN_ODDS:
-            return BreathingEstimate(now_ns, "not significant", z=strongest, log_odds=log_odds)
-        best = self.ridge.best
-        near = np.flatnonzero(np.abs(np.log(per_minute / best)) < 0.15)
-        k, c = divmod(int(power[near].argmax()), power.shape[1])
-        bpm = refined(t, y[:, c], float(per_minute[near[k]]), 30.0)
-        return BreathingEstimate(now_ns, "ok", bpm, of_ridge(log_odds), strongest, log_odds)
+        yield self.decision.conclude(now_ns, Spectra.of(t, y, power, z, alone=alone))
 
     def _refuse(self, now_ns: int, reason: Reason) -> BreathingEstimate:
-        self.lines.clear()
-        self.stood = False
+        self.decision.forget_lines()
         return BreathingEstimate(now_ns, reason)
 
 

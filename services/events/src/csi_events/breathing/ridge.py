@@ -9,21 +9,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from csi_events._compile import kernel
+from csi_events.breathing.rules import RULES, Rules
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-WEIGHT = 0.1
-"""Share of a second's evidence that is new: windows of 24 s under a Hann window overlap from second to second."""
-MOST, LEAST = 6.0, -0.75
-"""Bounds of a second's log likelihood ratio: no single second decides, and breathing that fades is not given up."""
-STRONG = 20.0
-"""A second's z are scaled down until the highest is no more: beside a strong line its flanks are no evidence."""
-WANDER = 0.02
-"""Relative change of a rate in a second, standard deviation."""
-TURNOVER_S = 60.0
-"""Mean time, s, after which somebody begins to breathe in view of the antennas, or ends."""
-MAX_ODDS = 10.0
-"""Bound of the log odds, so that breathing which ends is not believed in for long: about a minute."""
 _Z = np.linspace(0.0, 200.0, 4001)
 
 
@@ -53,6 +44,49 @@ def evidence(components: int) -> NDArray[np.float64]:
     return np.asarray(np.log(breathing + 1e-300) - np.log(density(1.0) + 1e-300))
 
 
+@kernel(
+    "Tuple((float64[::1], float64))"
+    "(float64[::1], float64, float64[::1], float64[::1], float64[:,::1], float64[::1], float64[::1])"
+)
+def _forward(  # noqa: PLR0917 - a kernel takes no structs
+    chance: NDArray[np.float64],
+    none: float,
+    z: NDArray[np.float64],
+    table: NDArray[np.float64],
+    spread: NDArray[np.float64],
+    prior: NDArray[np.float64],
+    constants: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], float]:
+    """Take one step of the forward filter: rates wander, somebody begins or ends, a second's z are weighed in.
+
+    Args:
+        chance: (rates,).
+        none: chance of no breathing.
+        z: (rates,) power over background.
+        table: log likelihood ratio at steps of 0.05 of z.
+        spread: (rates, rates).
+        prior: (rates,).
+        constants: (6,) as in :class:`Ridge`.
+
+    Returns:
+        Chances of the rates and of no breathing; the log odds between them are bounded.
+    """
+    weight, most, least, strong, turnover_s, max_odds = constants
+    scale = min(1.0, strong / max(z.max(), 1e-9))
+    turnover = 1.0 / turnover_s
+    after = np.empty_like(chance)
+    for i in range(len(chance)):
+        came = 0.0
+        for j in range(len(chance)):
+            came += spread[i, j] * chance[j]
+        ratio = table[min(int(z[i] * scale * 20.0), len(table) - 1)]
+        likelihood = np.exp(weight * min(max(ratio, least), most))
+        after[i] = ((1.0 - turnover) * came + turnover * none * prior[i]) * likelihood
+    breathes = after.sum()
+    none = max(none * (1.0 - turnover), breathes * np.exp(-max_odds))
+    return after / (breathes + none), none / (breathes + none)
+
+
 @dataclass(slots=True, init=False)
 class Ridge:
     """Chances of every rate, and of no breathing at all, given all seconds so far (a forward filter)."""
@@ -67,14 +101,20 @@ class Ridge:
     """(rates,): chance of breathing at each rate."""
     none: float
     """Chance of no breathing."""
+    rules: Rules
+    constants: NDArray[np.float64]
+    """Those of them that a step needs."""
 
-    def __init__(self, rate: NDArray[np.float64]) -> None:
+    def __init__(self, rate: NDArray[np.float64], rules: Rules = RULES) -> None:
         """Begin with no breathing."""
         log_rate = np.log(rate)
         share = np.gradient(log_rate)
-        self.rate, self.prior = rate, share / share.sum()
-        spread = np.exp(-0.5 * ((log_rate[:, None] - log_rate) / WANDER) ** 2) * share[:, None]
-        self.spread = spread / spread.sum(axis=0)
+        self.rate, self.prior, self.rules = rate, share / share.sum(), rules
+        self.constants = np.array(
+            [rules.weight, rules.most, rules.least, rules.strong, rules.turnover_s, rules.max_odds]
+        )
+        spread = np.exp(-0.5 * ((log_rate[:, None] - log_rate) / rules.wander) ** 2) * share[:, None]
+        self.spread = np.ascontiguousarray(spread / spread.sum(axis=0))
         self.clear()
 
     def clear(self) -> None:
@@ -83,23 +123,15 @@ class Ridge:
 
     def see(self, z: NDArray[np.float64], components: int) -> None:
         """Take one second: ``z`` (rates,), the highest of so many components' power over background."""
-        table = evidence(components)
-        z = z * min(1.0, STRONG / max(float(z.max()), 1e-9))
-        ratio = table[np.minimum((z * 20.0).astype(np.int64), len(table) - 1)]
-        likelihood = np.exp(WEIGHT * np.clip(ratio, LEAST, MOST))
-        turnover = 1.0 / TURNOVER_S
-        chance = ((1.0 - turnover) * (self.spread @ self.chance) + turnover * self.none * self.prior) * likelihood
-        self._become(chance, self.none * (1.0 - turnover))
+        self.chance, self.none = _forward(
+            self.chance, self.none, z, evidence(components), self.spread, self.prior, self.constants
+        )
 
     def doubt(self, seconds: float) -> None:
         """Somebody moves: with every such second, what was seen counts for half."""
-        odds = math.exp((0.5**seconds - 1.0) * max(self.log_odds, 0.0))
-        self._become(self.chance * odds, self.none)
-
-    def _become(self, chance: NDArray[np.float64], none: float) -> None:
-        none = max(none, float(chance.sum()) * math.exp(-MAX_ODDS))
-        total = float(chance.sum()) + none
-        self.chance, self.none = chance / total, none / total
+        chance = self.chance * math.exp((0.5**seconds - 1.0) * max(self.log_odds, 0.0))
+        total = float(chance.sum()) + self.none
+        self.chance, self.none = chance / total, self.none / total
 
     @property
     def log_odds(self) -> float:
