@@ -16,6 +16,8 @@ from csiflow.evaluation.breaths import WAIT_S
 if TYPE_CHECKING:
     from csiflow.evaluation.breaths import Breaths
 
+DRAWN = 0.05
+"""Share of its seconds of which a stream's rate is drawn."""
 MARKERS = ("o", "s", "D", "^")
 Value: TypeAlias = float | tuple[float, float] | None
 """A figure in per cent, the lowest and highest of several, or none."""
@@ -61,8 +63,8 @@ def dots(path: Path, panels: Mapping[str, Mapping[str, Mapping[str, Value]]]) ->
 
 
 def breathing_rates(path: Path, found: Sequence[Breaths]) -> Path | None:
-    """Draw what was told second by second of every stream without a known rate of which anything was."""
-    drawn = [each for each in found if each.truth is None and np.isfinite(each.rate).any()]
+    """Draw what was told second by second of streams without a known rate, of those with ``DRAWN`` answered or more."""
+    drawn = [each for each in found if each.truth is None and np.isfinite(each.rate).mean() >= DRAWN]
     if not drawn:
         return None
     figure = Figure(figsize=(8, 0.9 + 1.05 * len(drawn)), layout="constrained")

@@ -113,7 +113,8 @@ def test_simulated_people_breathe_at_the_rate_they_are_said_to() -> None:
     np.testing.assert_allclose(truth[MEAN_S:], 12.0)
     some = [next(simulated(seed, 1)) for seed in (1, 2)]
     assert some[0].name != some[1].name
-    assert not np.allclose(*(np.asarray(stream.truth, float) for stream in some))
+    one, other = (np.asarray(stream.truth, float) for stream in some)
+    assert not np.allclose(one, other)
     assert not any(stream.null for stream in some)
 
 
