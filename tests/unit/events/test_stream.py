@@ -271,7 +271,7 @@ def test_a_stream_is_small() -> None:
         stream.memory.fast,
         stream.memory.slow,
         stream.breathing.swings,
-        stream.breathing.ridge,
+        stream.breathing.decision.ridge,
         stream.baseline.quiet,
     )
     values = [getattr(owner, field.name) for owner in owners for field in fields(owner)]

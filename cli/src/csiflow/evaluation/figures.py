@@ -69,7 +69,7 @@ def breathing_rates(path: Path, found: Sequence[Breaths]) -> Path | None:
         return None
     figure = Figure(figsize=(8, 0.9 + 1.05 * len(drawn)), layout="constrained")
     for axes, each in zip(np.ravel(figure.subplots(len(drawn), 1, sharex=True, sharey=True)), drawn, strict=True):
-        axes.plot(WAIT_S + np.arange(len(each.rate)), each.rate, ".", markersize=2.5)
+        axes.plot(WAIT_S + np.arange(len(each.rate)), each.rate, linewidth=1.2, solid_capstyle="round")
         share = 100 * np.isfinite(each.rate).mean()
         axes.set_title(f"{each.name}, {each.by}: {share:.0f} % of seconds answered", fontsize=7, pad=2, loc="left")
         axes.set_ylim(3, 31)

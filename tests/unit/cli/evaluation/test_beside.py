@@ -26,6 +26,8 @@ from rich.console import Console
 from typer.testing import CliRunner
 from unit.cli.evaluation.rooms import RATE_HZ, loaded, write
 
+pytestmark = pytest.mark.timeout(300)  # the kernels may have to be compiled
+
 VISIT = (("empty", 24.0), ("walking", 10.0), ("empty", 12.0))
 
 
