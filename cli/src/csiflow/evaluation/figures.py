@@ -16,7 +16,7 @@ from csiflow.evaluation.breaths import WAIT_S
 if TYPE_CHECKING:
     from csiflow.evaluation.breaths import Breaths
 
-DRAWN = 0.05
+DRAWN = 0.2
 """Share of its seconds of which a stream's rate is drawn."""
 MARKERS = ("o", "s", "D", "^")
 Value: TypeAlias = float | tuple[float, float] | None
