@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -111,7 +112,7 @@ def line(parts: list[Complex], _quiet: slice) -> Float64:
 def antenna_quadrature(parts: list[Complex], quiet: slice) -> Float64:
     """Turn between neighbouring antennas from its quiet mean, times the root of the product's size."""
     columns = []
-    for z, y in zip(parts, parts[1:], strict=False):
+    for z, y in pairwise(parts):
         product = z * np.conj(y)
         product *= np.exp(-1j * np.angle(product[quiet].mean(axis=0)))
         columns.append(product.imag / np.sqrt(np.maximum(np.abs(product), 1e-6)))
@@ -122,7 +123,7 @@ KINDS: dict[str, Callable[[list[Complex], slice], Float64]] = {"quadrature": qua
 
 
 def frame_scores(x: Float64, quiet: slice, rate_hz: float) -> Float64:
-    """Change scores of columns ``x`` (frames, columns) over what they do in the quiet, as the windowed path has them."""
+    """Score the change of columns ``x`` (frames, columns) over their quiet, as the windowed path does."""
     columns = np.ascontiguousarray(x, dtype=np.float32)
     learnt = np.ascontiguousarray(columns[quiet])
     gain = gain_states(learnt)
