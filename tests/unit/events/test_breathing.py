@@ -11,7 +11,7 @@ from csi_events.breathing import (
     BreathingEstimate,
     antenna_products,
 )
-from csi_events.breathing.confidence import of_line, of_ridge
+from csi_events.breathing.confidence import of_line, of_ridge, somebody, somebody_wandering
 from csi_events.normalise import gain_normalised, group_edges, group_means, window_amplitude
 from hypothesis import given
 from hypothesis import strategies as st
@@ -155,5 +155,10 @@ def test_movement_halves_what_was_seen_and_leaves_its_frames_out() -> None:
 
 def test_confidence_grows_with_the_evidence() -> None:
     """A higher or steadier line, or a ridge of better odds, is surer; all lie between 0 and 1."""
-    assert 0 < of_line(15, 0.4) < of_line(30, 0.4) < of_line(30, 0.8) < of_line(210, 0.9) < 1
-    assert 0 < of_ridge(5) < of_ridge(8) < 1
+    for slow in (True, False):
+        sure = [of_line(z, weakest, slow=slow) for z, weakest in ((15, 0.4), (30, 0.4), (30, 0.8), (210, 0.9))]
+        assert 0 < sure[0] < sure[1] < sure[2] < sure[3] < 1
+    assert of_line(30, 0.8, slow=True) < 0.6
+    assert of_line(30, 0.8, slow=False) > 0.8
+    assert 0 < of_ridge(5) < of_ridge(8) < 0.6 < somebody_wandering(8) < 1
+    assert 0 < somebody(15, 0.4) < somebody(30, 0.8) < 1

@@ -22,8 +22,8 @@ from csiflow.output import console, emit_json
 if TYPE_CHECKING:
     from csiflow.commands.evaluate_breathing import Asked
 
-SEARCHED_SEED, JUDGED_SEED = 10, 11
-"""Simulated noise on which constants are searched for, and on which they are judged."""
+SEARCHED_SEEDS, JUDGED_SEEDS = (10, 30), (11, 21)
+"""Simulated noise and breathers on which constants are searched for, and on which they are judged."""
 SIDES = {"in_sample": "product", "searched_with_all": "searched with all", "left_out": "left out"}
 
 
@@ -32,22 +32,22 @@ def evaluate_breathing_left_out(asked: Asked, jobs: int, *, as_json_line: bool) 
     given = list(streams(expand(asked.given), asked.labelling, asked.group, asked.antenna))
     if len({stream.source for stream in given if stream.source}) < 2:
         raise EvaluationError("leaving one source out needs two folders of recordings or more")
-    searched_noise, judged_noise, breathers = list(noise(SEARCHED_SEED)), list(noise(JUDGED_SEED)), list(simulated())
-    everything = [*given, *searched_noise, *judged_noise, *breathers]
+    searched_on, judged_on = (
+        [*noise(of_noise), *simulated(of_people)] for of_noise, of_people in (SEARCHED_SEEDS, JUDGED_SEEDS)
+    )
+    everything = [*given, *searched_on, *judged_on]
     with progress_bar() as bar:
         task = bar.add_task("running the windowed path", total=len(everything))
         traced = _traced(everything, jobs, lambda: bar.advance(task))
-        of_given, rest = traced[: len(given)], traced[len(given) :]
-        of_searched, rest = rest[: len(searched_noise)], rest[len(searched_noise) :]
-        of_judged, of_breathers = rest[: len(judged_noise)], rest[len(judged_noise) :]
-        recorded = [each for each in of_given if each.source]
+        recorded = [each for each in traced[: len(given)] if each.source]
+        of_searched, of_judged = traced[len(given) : -len(judged_on)], traced[-len(judged_on) :]
         judged = [*recorded, *of_judged]
         sources = {each.source for each in recorded}
         searching = bar.add_task("searching without each source", total=len(sources) + 1)
         found = leave_out([*recorded, *of_searched], judged, lambda: bar.advance(searching))
     confidences = {
         "recordings": reliability([each for each in recorded if each.truth is not None or each.null]),
-        "simulated breathers": reliability(of_breathers),
+        "simulated breathers and noise": reliability(of_judged),
     }
     print_tables([_table(found.rows), *(_confidence(name, rows) for name, rows in confidences.items())])
     for name, rules in found.constants.items():

@@ -44,15 +44,17 @@ def reliability(traces: Sequence[BreathTrace]) -> list[dict[str, Any]]:
     return table
 
 
-def simulated(seed: int = 20, streams: int = 24) -> Iterator[Streamed]:
+def simulated(seed: int, streams: int = 36) -> Iterator[Streamed]:
     """Yield simulated people at rest: one to three antennas, any rate, steady or wandering, clear to invisible."""
     rng = np.random.default_rng(seed)
     for number in range(streams):
         antennas = 1 + number % 3
-        bpm = float(np.exp(rng.uniform(np.log(6.0), np.log(28.0))))
+        bpm = float(np.exp(rng.uniform(np.log(3.5), np.log(28.0))))
         wander, swing = float(rng.choice([0.0, 0.02, 0.05])), float(np.exp(rng.uniform(np.log(0.1), np.log(1.0))))
         recording, rate = breather(antennas, Breather(bpm, wander, swing), rng)
-        name = f"breather {number}: {antennas} antennas, {bpm:.1f} a minute, swing {swing:.2f}, wander {wander:g}"
+        name = (
+            f"breather {seed}-{number}: {antennas} antennas, {bpm:.1f} a minute, swing {swing:.2f}, wander {wander:g}"
+        )
         yield Streamed(name, "simulated breathers", recording, rate, "", null=False)
 
 

@@ -1,8 +1,8 @@
 """Breathing with constants chosen without the source that is judged: leave one source out.
 
 The windowed path runs once over every stream (``breath_trace``). The decision is then replayed with other constants:
-for each source they are searched for on all the others and on simulated noise, and the source is judged with what was
-found. The search begins from nothing but the ranges below and draws from a seeded generator.
+for each source they are searched for on all the others and on simulated noise and people, and the source is judged
+with what was found. The search begins from nothing but the ranges below and draws from a seeded generator.
 """
 
 from __future__ import annotations

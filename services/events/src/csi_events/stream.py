@@ -302,7 +302,7 @@ class Stream:
         if not self.presence.on:
             return confidence.of_absent(excess)
         if breathes and self.estimate is not None:
-            return self.estimate.confidence
+            return self.estimate.somebody
         return confidence.of_held(self.presence.held_share(now_ns))
 
     def _undecided(

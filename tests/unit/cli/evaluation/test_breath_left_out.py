@@ -139,7 +139,7 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         "noise",
         lambda seed: iter([Streamed(f"noise {seed}", "noise", white(1, seed, seconds=40), None, "", null=True)]),
     )
-    monkeypatch.setattr(command, "simulated", lambda: simulated(20, 1))
+    monkeypatch.setattr(command, "simulated", lambda seed: simulated(seed, 1))
     for number, folder in enumerate(("a", "b")):
         (tmp_path / folder).mkdir()
         recording = person(number, 50)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
-from csi_events.breathing.confidence import of_line, of_ridge
+from csi_events.breathing import confidence
 from csi_events.breathing.plane import RIDGE_GRID, RIDGE_HIGH, RIDGE_LOW
 from csi_events.breathing.ridge import Ridge, excess
 from csi_events.breathing.rules import RULES, Rules
@@ -38,6 +38,8 @@ class BreathingEstimate:
     bpm: float | None = None
     confidence: float = 0.0
     """0-1: chance that ``bpm`` is within half a breath per minute of the mean rate of its window."""
+    somebody: float = 0.0
+    """0-1: chance that somebody breathes, at whatever rate."""
     z: float = 0.0
     """Power of the strongest steady line over the background."""
     log_odds: float = 0.0
@@ -120,7 +122,9 @@ class BreathingDecision:
             coherence, weakest = sight.steadiness()
             if coherence >= ease * rules.min_coherence and weakest >= ease * rules.min_weakest:
                 self.stood = True
-                return BreathingEstimate(now_ns, "ok", bpm, of_line(z, weakest), z, log_odds)
+                sure, there = confidence.of_line(z, weakest, slow=slow), confidence.somebody(z, weakest)
+                return BreathingEstimate(now_ns, "ok", bpm, sure, there, z, log_odds)
         if log_odds < rules.min_odds:
             return BreathingEstimate(now_ns, "not significant", z=z, log_odds=log_odds)
-        return BreathingEstimate(now_ns, "ok", sight.rate_near(self.ridge.best), of_ridge(log_odds), z, log_odds)
+        sure, there = confidence.of_ridge(log_odds), confidence.somebody_wandering(log_odds)
+        return BreathingEstimate(now_ns, "ok", sight.rate_near(self.ridge.best), sure, there, z, log_odds)

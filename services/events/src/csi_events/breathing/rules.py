@@ -26,8 +26,8 @@ class Rules(NamedTuple):
     """Bound of the log odds, so that breathing which ends is not believed in for long: about a minute."""
     min_z: float = 21.0
     """Power of a steady line over background from which it is answered."""
-    min_z_slow: float = 15.0
-    """The same under 6.5 breaths/min, where windows are longer."""
+    min_z_slow: float = 21.0
+    """The same under 6.5 breaths/min, where windows are longer: no lower for that, as drift looks like such lines."""
     min_coherence: float = 0.8
     """Coherence of the line's phase in the thirds of its window."""
     min_weakest: float = 0.4
