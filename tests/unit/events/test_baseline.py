@@ -18,10 +18,18 @@ def amplitudes(frames: int, rate_hz: float, seed: int = 0) -> NDArray[np.float32
     return np.abs(channel(frames, rate_hz=rate_hz, seed=seed)).astype(np.float32)
 
 
+def learnt(baseline: Baseline) -> bool:
+    """Do all steps of a calibration under way; whether it became the stream's own."""
+    while baseline.learning is not None:
+        baseline.step()
+    return baseline.take_up()
+
+
 def feed(baseline: Baseline, amplitude: NDArray[np.float32], t_ns: NDArray[np.int64]) -> int | None:
     """Gather windows of 16 frames; the frames it took to calibrate."""
     for first in range(0, len(t_ns), 16):
-        if baseline.gather(t_ns[first : first + 16], amplitude[first : first + 16]):
+        baseline.gather(t_ns[first : first + 16], amplitude[first : first + 16])
+        if learnt(baseline):
             return first + len(t_ns[first : first + 16])
     return None
 
@@ -48,9 +56,9 @@ def test_a_dead_stretch_is_followed_by_another() -> None:
 
 def quiet() -> Quiet:
     """Some calibration."""
-    learnt = calibrate(amplitudes(200, 50), np.arange(200) / 50)
-    assert learnt is not None
-    return learnt
+    made = calibrate(amplitudes(200, 50), np.arange(200) / 50)
+    assert made is not None
+    return made
 
 
 @pytest.mark.parametrize(
@@ -70,6 +78,7 @@ def test_something_quieter_becomes_the_quiet(scores: list[float], replaced: bool
     for i, start in enumerate(range(0, 1200, 16)):
         window = slice(start, start + 16)
         baseline.gather(t_ns[window], amplitude[window])
+        learnt(baseline)
         if baseline.quiet is first:
             score = scores[i % len(scores)]
             baseline.observe(score, score, int(t_ns[window][-1]), 0.9)
@@ -89,9 +98,9 @@ def test_the_level_rises_only_without_any_quiet() -> None:
 
 def drift_after(shift: float, seconds: int) -> list[float]:
     """Shifts reported when the profile moves by this many standard deviations and stays."""
-    learnt = quiet()
-    drift = Drift.start(learnt, 0)
-    moved = (learnt.profile + np.float32(shift) * learnt.spread).astype(np.float32)
+    before = quiet()
+    drift = Drift.start(before, 0)
+    moved = (before.profile + np.float32(shift) * before.spread).astype(np.float64)
     found = [drift.observe(moved, second * SECOND) for second in range(1, seconds)]
     return [value for value in found if value is not None]
 

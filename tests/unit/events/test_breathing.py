@@ -10,6 +10,8 @@ from csi_events.breathing import (
     Breathing,
     BreathingEstimate,
     antenna_products,
+    product_columns,
+    product_count,
 )
 from csi_events.breathing.confidence import of_line, of_ridge, somebody, somebody_wandering
 from csi_events.normalise import gain_normalised, group_edges, group_means, window_amplitude
@@ -20,6 +22,23 @@ from numpy.typing import NDArray
 from unit.events.signals import channel, quantised, times
 
 
+def products_of(iq: NDArray[np.integer], live: NDArray[np.bool_]) -> NDArray[np.complex64]:
+    """Products of frames (frames, antennas, sub-carriers, 2), one after another."""
+    shared = product_columns(live)
+    products = np.zeros((len(iq), product_count(iq.shape[1], shared)), np.complex64)
+    for frame, row in zip(iq, products, strict=True):
+        antenna_products(np.ascontiguousarray(frame), shared, row)
+    return products
+
+
+def settled(breathing: Breathing, now_ns: int) -> BreathingEstimate | None:
+    """A window in which nobody moved, and all there is to do after it."""
+    estimate = breathing.settle(now_ns)
+    while breathing.step():
+        pass
+    return estimate
+
+
 def attempts(iq: NDArray[np.int8], t_ns: NDArray[np.int64]) -> list[BreathingEstimate]:
     """Feed windows of 16 frames as a stream does, attempt when due."""
     live = np.ones(iq.shape[1:3], dtype=bool)
@@ -27,11 +46,11 @@ def attempts(iq: NDArray[np.int8], t_ns: NDArray[np.int64]) -> list[BreathingEst
     for first in range(0, len(t_ns) - 15, 16):
         window = slice(first, first + 16)
         if iq.shape[1] > 1:
-            rows: NDArray[np.inexact] = antenna_products(iq[window], live)
+            rows: NDArray[np.inexact] = products_of(iq[window], live)
         else:
             rows = group_means(gain_normalised(window_amplitude(iq[window]), live)[0], group_edges(live, GROUPS))
         breathing.add(t_ns[window], rows)
-        estimate = breathing.work(int(t_ns[first + 15]))
+        estimate = settled(breathing, int(t_ns[first + 15]))
         if estimate is not None:
             found.append(estimate)
     return found
@@ -55,7 +74,7 @@ def test_products_are_the_naive_ones(data: st.DataObject) -> None:
         for a, b in pairs
         for g in range(groups)
     ]
-    products = antenna_products(iq, live)
+    products = products_of(iq, live)
     np.testing.assert_allclose(products, np.array(expected).T.reshape(frames, len(pairs) * groups), atol=1e-5)
 
 
@@ -69,7 +88,7 @@ def test_clocks_do_not_matter() -> None:
     def int16(values: NDArray[np.complex128]) -> NDArray[np.int16]:
         return np.rint(np.stack((values.real, values.imag), axis=-1) * 100).astype(np.int16)
 
-    np.testing.assert_allclose(antenna_products(int16(disturbed), live), antenna_products(int16(h), live), atol=2e-3)
+    np.testing.assert_allclose(products_of(int16(disturbed), live), products_of(int16(h), live), atol=2e-3)
 
 
 @pytest.mark.parametrize("antennas", [1, 3])
@@ -142,12 +161,12 @@ def test_movement_halves_what_was_seen_and_leaves_its_frames_out() -> None:
     live = np.ones(iq.shape[1:3], dtype=bool)
     breathing = Breathing()
     for first in range(0, len(t_ns), 20):
-        breathing.add(t_ns[first : first + 20], antenna_products(iq[first : first + 20], live))
-        breathing.work(int(t_ns[first + 19]))
+        breathing.add(t_ns[first : first + 20], products_of(iq[first : first + 20], live))
+        settled(breathing, int(t_ns[first + 19]))
     before, bins = breathing.decision.ridge.log_odds, breathing.swings.bins
     assert before > 5
     later = t_ns[:20] + (t_ns[-1] - t_ns[0])
-    breathing.add(later, antenna_products(iq[:20], live))
+    breathing.add(later, products_of(iq[:20], live))
     breathing.skip()
     assert 0.4 * before < breathing.decision.ridge.log_odds < 0.6 * before
     assert breathing.swings.bins <= bins + 1

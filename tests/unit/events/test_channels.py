@@ -46,7 +46,7 @@ def test_a_change_is_announced_once_and_shown() -> None:
     assert event.stream == "1x64@11"
     assert HOLD_NS <= event.timestamp_ns - (EPOCH_NS + 20 * SECOND) < HOLD_NS + 2 * SECOND
     since = [u for u in updates if u.stream == "1x64@11" and u.window.end_ns >= event.timestamp_ns]
-    assert {u.health and u.health.channel_before for u in since} == {6}
+    assert {u.health.channel_before for u in since if u.health is not None} == {6}
     assert all(u.health.channel_before is None for u in updates if u.health is not None and u.stream == "1x64@6")
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from csi_events.features import REFRESH_NS, FeatureMemory, Features
-from csi_events.stream import ascending
+from csi_events.features import FAST_STEP, REFRESH_NS, FeatureMemory, Features
+from csi_events.spectrum import spectrum
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -18,10 +18,9 @@ def feed(signal: NDArray[np.float64], memory: FeatureMemory | None = None) -> Fe
     memory = memory or FeatureMemory()
     x = np.repeat(signal[:, None], 3, axis=1).astype(np.float32)
     t_ns = np.arange(len(x), dtype=np.int64) * (10**9 // RATE)
-    ones = np.full(3, 10.0, np.float32)
     for start in range(0, len(x), 10):
         window = slice(start, start + 10)
-        last = memory.window(t_ns[window], x[window], x[window], ones)
+        last = memory.window(t_ns[window], x[window], x[window])
     return last
 
 
@@ -44,12 +43,11 @@ def test_a_breath_is_breathing_band_power() -> None:
     assert features.motion_band_power < 0.001
 
 
-def test_a_step_is_one_change_point_with_its_variance() -> None:
-    """A step of height 1 in the middle of the last window: one level shift, variance 1/4."""
+def test_a_step_has_its_variance() -> None:
+    """A step of height 1 in the middle of the last window: variance 1/4."""
     signal = np.ones(10 * RATE)
     signal[-5:] += 1
     features = feed(signal)
-    assert features.change_points == 1
     assert features.variance == pytest.approx(0.25)
 
 
@@ -61,11 +59,28 @@ def test_spectra_are_refreshed_by_time() -> None:
     assert now is not None
     x = np.ones((2, 3), np.float32)
     for t_ns, refreshed in ((now + REFRESH_NS - 1, now), (now + REFRESH_NS, now + REFRESH_NS), (5, 5)):
-        memory.window(np.array([t_ns, t_ns], np.int64), x, x, None)
+        memory.window(np.array([t_ns, t_ns], np.int64), x, x)
         assert memory.refreshed_ns == refreshed
 
 
-@given(st.lists(st.integers(-100, 100), max_size=8))
-def test_ascending_is_sorted(times: list[int]) -> None:
-    """The kernel says what ``sorted`` says; equal times are in order."""
-    assert ascending(np.array(times, np.int64)) == (times == sorted(times))
+@given(st.integers(0, 2**32 - 1), st.integers(1, 5))
+def test_variance_is_the_mean_over_columns(seed: int, columns: int) -> None:
+    """The feature equals numpy's variance along frames, averaged over columns, whatever the mean."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(rng.uniform(0, 5), rng.uniform(0.01, 2), (rng.integers(1, 20), columns)).astype(np.float32)
+    features = FeatureMemory().window(np.arange(len(x), dtype=np.int64), x, x)
+    assert features.variance == pytest.approx(float(np.var(x.astype(float), axis=0).mean()), rel=1e-6, abs=1e-12)
+
+
+def test_spectra_in_steps_are_those_of_one() -> None:
+    """Columns taken a few at a time give the spectra of all columns at once; steps not yet done leave the last."""
+    rng = np.random.default_rng(1)
+    x = (1 + 0.1 * rng.standard_normal((200, 3 * FAST_STEP - 7))).astype(np.float32)
+    t_ns = np.arange(200, dtype=np.int64) * (10**9 // RATE)
+    memory = FeatureMemory()
+    steps = memory.add(t_ns, x, np.ascontiguousarray(x[:, :5]))
+    assert steps is not None
+    assert memory.features(0.0, 0).spectral_power == 0.0
+    assert sum(1 for _ in steps) > 3
+    whole = spectrum(*memory.fast.read(4.0))
+    assert memory.features(0.0, 0).spectral_power == pytest.approx(whole.power.sum(), rel=1e-5)

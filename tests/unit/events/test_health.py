@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from csi_events.health import HOLD_NS, Health
 from csi_events.quiet import Quiet, calibrate
+from numpy.typing import NDArray
 from unit.events.signals import channel
 
 SECOND = 10**9
@@ -20,6 +21,12 @@ def quiet() -> Quiet:
     return learnt
 
 
+def look(health: Health, amplitude: NDArray[np.float32], learnt: Quiet, now_ns: int) -> None:
+    """Look for dead sub-carriers to the end, if that is due."""
+    for _ in health.look(amplitude, learnt, now_ns) or ():
+        pass
+
+
 def watch(seconds: float, *, rate_hz: float = 50.0, missing: int = 0, dead: int = 0) -> tuple[Health, list[str]]:
     """Windows of 10 frames at this rate; what was announced."""
     amplitude = np.abs(channel(10)).astype(np.float32)
@@ -27,7 +34,8 @@ def watch(seconds: float, *, rate_hz: float = 50.0, missing: int = 0, dead: int 
     learnt, health, news = quiet(), Health(), []
     for k in range(round(seconds * rate_hz / 10)):
         t_ns = np.rint(SECOND / rate_hz * (10 * k + np.arange(1, 11))).astype(np.int64)
-        news += health.observe(t_ns, missing, amplitude, learnt)
+        look(health, amplitude, learnt, int(t_ns[-1]))
+        news += health.observe(t_ns, missing, learnt)
     return health, news
 
 
@@ -61,5 +69,7 @@ def test_a_trouble_that_passed_may_be_announced_again() -> None:
     broken[:, :, :20] = 0
     for k in range(90 * 5):
         amplitude = whole if 30 <= k / 5 < 60 else broken
-        news += health.observe(np.arange(10 * k, 10 * k + 10, dtype=np.int64) * SECOND // 50, 0, amplitude, learnt)
+        t_ns = np.arange(10 * k, 10 * k + 10, dtype=np.int64) * SECOND // 50
+        look(health, amplitude, learnt, int(t_ns[-1]))
+        news += health.observe(t_ns, 0, learnt)
     assert len(news) == 2

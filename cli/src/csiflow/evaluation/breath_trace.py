@@ -14,8 +14,9 @@ import numpy as np
 from csi_events.breathing import Breathing, BreathingDecision, BreathingEstimate
 from csi_events.breathing.decision import RIDGE_RATES, Line, Sight
 from csi_events.breathing.rules import RULES, Rules
+from csi_events.judgement import BREATHING_FRESH_NS
 from csi_events.offline import HOLD_NS, run
-from csi_events.stream import BREATHING_FRESH_NS, Stream
+from csi_events.stream import Stream
 from numpy.typing import NDArray
 
 from csiflow.evaluation.breaths import WAIT_S
@@ -141,7 +142,8 @@ class BreathTrace:
 def trace(stream: Streamed) -> BreathTrace:
     """Run the windowed path over a stream and keep what its breathing saw."""
     recorder = Recorder()
-    state = Stream(HOLD_NS, breathing=Breathing(decision=recorder))
+    state = Stream(HOLD_NS)
+    state.judgement.breathing = Breathing(decision=recorder)
     t_ns = stream.recording.t_ns
     start = int(t_ns[0])
     for window in run(stream.recording, stream=state):

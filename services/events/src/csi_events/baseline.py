@@ -9,14 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from csi_events.quiet import (
-    CALIBRATION_BYTES,
-    CALIBRATION_FRAMES,
-    CALIBRATION_MAX_FRAMES,
-    CALIBRATION_S,
-    Quiet,
-    calibrate,
-)
+from csi_events.learning import Steps, calibration_in_steps, unseen_gain_in_steps
+from csi_events.quiet import CALIBRATION_BYTES, CALIBRATION_FRAMES, CALIBRATION_MAX_FRAMES, CALIBRATION_S, Quiet
 
 if TYPE_CHECKING:
     from csi_schemas.calibration import CalibrationCause
@@ -34,8 +28,9 @@ BLOCK_WINDOWS = 20
 LOW_QUANTILE = 0.2
 RISE_BLOCKS = 10
 """Blocks in a row whose low quantile must lie above the motion threshold before the level rises."""
-
-
+URGENT_US, LEISURELY_US = 500.0, 75.0
+"""What one frame spends on a calibration under way, us, about; the second on looking for gain states, which is tried
+for as long as somebody moves and mostly in vain."""
 SUSPECT_BLOCKS = 3
 """After so many blocks in a row that never were quiet the calibration is suspect."""
 UNSEEN_S = 10.0
@@ -56,7 +51,8 @@ class Stretch:
     cause: CalibrationCause = "start"
     wanted_s: float = CALIBRATION_S
     request: str | None = None
-    amplitude: list[NDArray[np.float32]] = field(default_factory=list)
+    amplitude: NDArray[np.float32] | None = None
+    """(room, antennas, sub-carriers): ``frames`` of them are filled."""
     t_ns: list[NDArray[np.int64]] = field(default_factory=list)
     frames: int = 0
     scores: list[float] = field(default_factory=list)
@@ -78,8 +74,24 @@ class Stretch:
         every = 1 if rate_hz is None else math.ceil(self.wanted_s * rate_hz / self._most(amplitude))
         if (self.windows - 1) % every == 0:
             self.t_ns.append(t_ns)
-            self.amplitude.append(amplitude)
-            self.frames += len(t_ns)
+            self._keep(amplitude)
+
+    def _keep(self, amplitude: NDArray[np.float32]) -> None:
+        stop = self.frames + len(amplitude)
+        kept = self.amplitude
+        if kept is None or stop > len(kept):  # room for all from the start: what nobody writes to takes no memory
+            room = max(stop, self._most(amplitude) + len(amplitude))
+            self.amplitude = np.empty((room, *amplitude.shape[1:]), np.float32)
+            if kept is not None:
+                self.amplitude[: self.frames] = kept[: self.frames]
+        assert self.amplitude is not None  # noqa: S101 - made above, for the type checker
+        self.amplitude[self.frames : stop] = amplitude
+        self.frames = stop
+
+    @property
+    def kept(self) -> NDArray[np.float32]:
+        """(frames, antennas, sub-carriers)."""
+        return np.zeros((0, 0, 0), np.float32) if self.amplitude is None else self.amplitude[: self.frames]
 
     @staticmethod
     def _most(amplitude: NDArray[np.float32]) -> int:
@@ -102,16 +114,18 @@ class Stretch:
         """Long enough to calibrate on."""
         if self.seconds >= self.wanted_s and self.frames >= CALIBRATION_FRAMES:
             return True
-        return self.request is None and bool(self.amplitude) and self.frames >= self._most(self.amplitude[0])
+        kept = self.amplitude
+        return self.request is None and kept is not None and self.frames >= self._most(kept)
 
-    def joined(self) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-        """Return the frames and their times, s."""
+    @property
+    def seconds_of_frames(self) -> NDArray[np.float64]:
+        """(frames,) their times, s."""
         t_ns = np.concatenate(self.t_ns)
-        return np.concatenate(self.amplitude), (t_ns - t_ns[0]) * 1e-9
+        return np.asarray((t_ns - t_ns[0]) * 1e-9)
 
-    def calibrate(self) -> Quiet | None:
-        """See :func:`csi_events.quiet.calibrate`."""
-        return calibrate(*self.joined())
+    def let_go(self) -> None:
+        """Let go of the frames."""
+        self.amplitude, self.t_ns = None, []
 
 
 @dataclass(slots=True)
@@ -134,6 +148,14 @@ class Baseline:
     block: list[float] = field(default_factory=list)
     low: list[float] = field(default_factory=list)
     """Low quantiles of the excess in the newest blocks in a row that never were quiet."""
+    learning: Steps[Quiet | None] | None = None
+    """Steps of the calibration on the stretch, once it is complete."""
+    next_quiet: Quiet | None = None
+    """What these steps came to."""
+    due_us: float = 0.0
+    """What their next step will take, about."""
+    steps: int = 0
+    """Frames in which a calibration was worked on, so far."""
 
     @property
     def suspect(self) -> bool:
@@ -147,45 +169,73 @@ class Baseline:
 
     def ask(self, promise: Promise) -> None:
         """Begin to learn anew because somebody promises quiet."""
-        self.stretch = Stretch("request", promise.duration_s, promise.id)
+        self._begin(Stretch("request", promise.duration_s, promise.id))
 
     def withdraw(self, request: str) -> None:
         """Stop learning for this request."""
         if self.stretch is not None and self.stretch.request == request:
-            self.stretch = Stretch() if self.quiet is None else None
+            self._begin(Stretch() if self.quiet is None else None)
 
-    def gather(self, t_ns: NDArray[np.int64], amplitude: NDArray[np.float32]) -> bool:
-        """Put by frames for the calibration under way, if there is one.
+    def _begin(self, stretch: Stretch | None) -> None:
+        """Put frames by for another calibration, or for none."""
+        self.stretch, self.learning, self.next_quiet = stretch, None, None
 
-        Returns:
-            Whether ``quiet`` is new.
+    @property
+    def gathers(self) -> bool:
+        """Frames are to be put by."""
+        return self.stretch is not None and self.learning is None and self.next_quiet is None
+
+    def gather(self, t_ns: NDArray[np.int64], amplitude: NDArray[np.float32]) -> None:
+        """Put by the frames of a window for the calibration under way, if there is one.
+
+        When they suffice, :meth:`step` calibrates on them and :meth:`take_up` ends it.
         """
-        if self.stretch is None:
-            return False
         stretch = self.stretch
+        if stretch is None or not self.gathers:
+            return
         rate_hz = self.quiet.rate_hz if self.quiet is not None and stretch.request is not None else None
         stretch.add(t_ns, amplitude, rate_hz)
-        if not stretch.complete:
+        if stretch.complete:
+            self.learning = self._learn(stretch)
+            if self.learning is None:
+                self._begin(None)
+
+    def _learn(self, stretch: Stretch) -> Steps[Quiet | None] | None:
+        """Begin to calibrate on a complete stretch, if that can give a better calibration than there is."""
+        if stretch.cause == "gain":
+            return None if self.quiet is None else unseen_gain_in_steps(self.quiet, stretch.kept)
+        quieter = bool(stretch.scores) and statistics.median(stretch.scores) < QUIETER
+        if self.quiet is None or stretch.request is not None or quieter:
+            return calibration_in_steps(stretch.kept, stretch.seconds_of_frames)
+        return None
+
+    def step(self) -> None:
+        """Do what a frame can bear of a calibration under way, or one step that takes longer."""
+        if self.learning is None:
+            return
+        self.steps += 1
+        bearable_us = LEISURELY_US if self.stretch is not None and self.stretch.cause == "gain" else URGENT_US
+        spent_us = 0.0
+        while not spent_us or spent_us + self.due_us <= bearable_us:
+            spent_us += self.due_us
+            try:
+                self.due_us = next(self.learning)
+            except StopIteration as end:
+                self.learning, self.next_quiet, self.due_us = None, end.value, 0.0
+                if self.next_quiet is None:
+                    self._begin(Stretch() if self.quiet is None else None)
+                return
+
+    def take_up(self) -> bool:
+        """Between windows: make a finished calibration the stream's own; says whether there was one."""
+        if self.next_quiet is None or self.stretch is None:
             return False
-        learnt = self._learn(stretch)
-        self.stretch = Stretch() if self.quiet is None and learnt is None else None
-        if learnt is None:
-            return False
-        self.quiet = learnt
-        stretch.amplitude, stretch.t_ns = [], []
-        self.learnt = stretch
+        self.stretch.let_go()
+        self.quiet, self.learnt = self.next_quiet, self.stretch
+        self._begin(None)
         self.block.clear()
         self.low.clear()
         return True
-
-    def _learn(self, stretch: Stretch) -> Quiet | None:
-        """Make a calibration of a complete stretch, if it gives a better one than there is."""
-        if stretch.cause == "gain":
-            return None if self.quiet is None else self.quiet.with_unseen_gain(stretch.joined()[0])
-        quieter = bool(stretch.scores) and statistics.median(stretch.scores) < QUIETER
-        if self.quiet is None or stretch.request is not None or quieter:
-            return stretch.calibrate()
-        return None
 
     def observe(self, score: float, excess: float, now_ns: int, threshold: float, moving_s: float = 0.0) -> float:
         """Take a window's score and see whether the quiet is still the quiet.
@@ -211,6 +261,8 @@ class Baseline:
     def _keep_stretch(self, score: float, moving_s: float) -> None:
         """Begin to put frames by when there may be something to learn, and stop when there is not."""
         stretch = self.stretch
+        if stretch is not None and not self.gathers:
+            return
         if stretch is not None and stretch.cause in {"request", "gain"}:
             if stretch.cause == "gain" and not moving_s:
                 self.stretch = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +45,21 @@ def _add(  # noqa: PLR0917 - a kernel takes no structs
         for c in range(rows.shape[1]):
             total[newest, c] += rows[f, c]
     return newest, size
+
+
+_MEANS = "{0}[:,::1]({0}[:,::1], int64[::1], int64[::1], int64, int64)"
+
+
+@kernel(_MEANS.format("float32"), _MEANS.format("complex64"))
+def _means(
+    total: NDArray[Any], slots: NDArray[np.int64], count: NDArray[np.int64], first: int, stop: int
+) -> NDArray[Any]:
+    """Mean rows of some slots, in the columns ``first`` to ``stop`` (not included)."""
+    means = np.empty((len(slots), stop - first), total.dtype)
+    for s in range(len(slots)):
+        for c in range(first, stop):
+            means[s, c - first] = total[slots[s], c] / np.float32(count[s])
+    return means
 
 
 @dataclass(slots=True, init=False)
@@ -97,11 +113,19 @@ class TimeBins:
 
     def read(self, seconds: float) -> tuple[NDArray[np.float64], NDArray[Any]]:
         """Return times (s, relative to the newest bin's start) and mean rows of the bins of the last ``seconds``."""
+        t_s, parts = self.parts(seconds)
+        return t_s, next(parts, np.zeros((0, 0)))
+
+    def parts(self, seconds: float, columns: int | None = None) -> tuple[NDArray[np.float64], Iterator[NDArray[Any]]]:
+        """Do what :meth:`read` does, at most so many columns at a time."""
         if self.total is None or not self.size:
-            return np.zeros(0), np.zeros((0, 0))
+            return np.zeros(0), iter(())
         slots = (np.arange(self.newest - self.size + 1, self.newest + 1)) % self.capacity
         newest = self.index[self.newest]
         slots = slots[self.index[slots] >= newest - int(seconds * 1e9) // self.width_ns]
         count = self.count[slots]
         t_s = ((self.index[slots] - newest) * self.width_ns + self.offset[slots] / count) * 1e-9
-        return t_s, self.total[slots] / count[:, None].astype(np.float32)
+        width = self.total.shape[1]
+        step = columns or max(1, width)
+        total = self.total
+        return t_s, (_means(total, slots, count, first, min(first + step, width)) for first in range(0, width, step))

@@ -15,8 +15,9 @@ from csi_streaming import Output
 from csi_events.baseline import Promise
 from csi_events.calibration_feed import KnownCalibrations
 from csi_events.messages import Source
+from csi_events.result import WindowResult
 from csi_events.stored import StoredCalibrationError, quiet_of, record_of
-from csi_events.stream import Stream, WindowResult
+from csi_events.stream import Stream
 
 log = structlog.get_logger(__name__)
 _encode = msgspec.json.Encoder().encode
@@ -37,16 +38,21 @@ class StreamCalibrations:
     """What was last restored or written down."""
     written_ns: int = 0
     """Event time of that."""
+    learnt_until: Origin | None = None
+    """Last frame of the stretch on which a calibration is under way."""
 
     @property
     def key(self) -> str:
         """The record key."""
         return calibration_key(self.about.stream.node_id, self.about.stream.label, self.about.provenance)
 
-    def before(self, stream: Stream, now_ns: int) -> None:
-        """Take up what is stored, and what is asked for, before a window is judged."""
+    def opening(self, stream: Stream, now_ns: int) -> None:
+        """Take up what is stored before the first frame of a window."""
         if stream.baseline.quiet is None and self.record is None:
             self._restore(stream, now_ns)
+
+    def before(self, stream: Stream, now_ns: int) -> None:
+        """Take up what is asked for before a window is judged."""
         asked = stream.baseline.stretch.request if stream.baseline.stretch is not None else None
         request = self.known.requests.get(self.key)
         answered = self.record is not None and request is not None and self.record.request == request.id
@@ -59,10 +65,13 @@ class StreamCalibrations:
     def after(self, stream: Stream, result: WindowResult, now_ns: int, origin: Origin) -> Iterator[Output]:
         """Write down a new calibration, and now and then what was learnt since."""
         quiet, learnt = stream.baseline.quiet, stream.baseline.learnt
+        last, self.learnt_until = self.learnt_until, None
+        if stream.baseline.learning is not None or stream.baseline.next_quiet is not None:
+            self.learnt_until = last or origin
         if result.calibrated and quiet is not None and learnt is not None:
-            self.record = record_of(self.about, quiet, learnt, stream.decision, origin)
+            self.record = record_of(self.about, quiet, learnt, stream.judgement.decision, last or origin)
         elif self.record is not None and now_ns - self.written_ns >= SNAPSHOT_NS:
-            level, tail = round(stream.decision.level, 4), round(stream.decision.tail, 4)
+            level, tail = round(stream.judgement.decision.level, 4), round(stream.judgement.decision.tail, 4)
             self.record = msgspec.structs.replace(self.record, quiet_level=level, quiet_tail=tail)
         else:
             return

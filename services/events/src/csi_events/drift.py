@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from csi_events._compile import kernel
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -17,6 +19,22 @@ SETTLE_S = 30.0
 """Time constant over which quiet windows are averaged, s."""
 MIN_DRIFT = 3.0
 """Root mean square shift over sub-carriers, in quiet standard deviations, that counts as drift."""
+
+
+@kernel("float64(float32[::1], float64[::1], float64, float32[::1], float32[::1])")
+def _follow(
+    average: NDArray[np.float32],
+    profile: NDArray[np.float64],
+    share: float,
+    reference: NDArray[np.float32],
+    spread: NDArray[np.float32],
+) -> float:
+    """Move ``average`` by ``share`` towards ``profile``; returns its distance in spreads, root mean square."""
+    total = 0.0
+    for c in range(len(average)):
+        average[c] += share * (profile[c] - average[c])
+        total += ((average[c] - reference[c]) / spread[c]) ** 2
+    return float(np.sqrt(total / len(average)))
 
 
 @dataclass(slots=True)
@@ -40,7 +58,7 @@ class Drift:
         """Begin at a calibration."""
         return cls(quiet.profile.copy(), quiet.spread, quiet.profile.copy(), now_ns)
 
-    def observe(self, profile: NDArray[np.float32], now_ns: int) -> float | None:
+    def observe(self, profile: NDArray[np.float64], now_ns: int) -> float | None:
         """Take the mean profile of one quiet window.
 
         Returns:
@@ -49,8 +67,9 @@ class Drift:
         """
         elapsed_s = max(0, now_ns - self.newest_ns) * 1e-9
         self.newest_ns = now_ns
-        self.profile += np.float32(1.0 - math.exp(-min(elapsed_s, 1.0) / SETTLE_S)) * (profile - self.profile)
-        shift = float(np.sqrt(np.mean(((self.profile - self.reference) / self.spread) ** 2)))
+        shift = _follow(
+            self.profile, profile, -math.expm1(-min(elapsed_s, 1.0) / SETTLE_S), self.reference, self.spread
+        )
         self.shift = shift
         if shift < MIN_DRIFT:
             self.shifted_ns = None

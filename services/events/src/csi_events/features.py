@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from csi_events.arrival import add_moments, variance_of
 from csi_events.bins import TimeBins
-from csi_events.levels import change_points, variance
-from csi_events.spectrum import band_power, dominant_frequency, spectrum
+from csi_events.spectrum import band_power, dominant_frequency, spectrum_in_steps
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
 FAST_BIN_NS = 50_000_000
@@ -24,6 +26,8 @@ SLOW_S = 30.0
 BREATHING_BAND_HZ = (0.1, 0.5)
 REFRESH_NS = 500_000_000
 """Spectra are computed anew at most this often, ns of event time; windows in between repeat the last."""
+FAST_STEP, SLOW_STEP = 128, 24
+"""Columns whose spectra are computed in one step."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,35 +61,45 @@ class FeatureMemory:
         self.refreshed_ns = None
         self.spectral = (0.0, 0.0, 0.0, 0.0)
 
-    def window(
-        self,
-        t_ns: NDArray[np.int64],
-        x: NDArray[np.float32],
-        grouped: NDArray[np.float32],
-        inverse_noise: NDArray[np.float32] | None,
-    ) -> Features:
-        """Take one window and return its features.
+    def add(
+        self, t_ns: NDArray[np.int64], x: NDArray[np.float32], grouped: NDArray[np.float32]
+    ) -> Iterator[None] | None:
+        """Take one window.
 
         Args:
             t_ns: (frames,) ascending.
             x: (frames, live sub-carriers) normalised amplitudes.
             grouped: (frames, groups): the same averaged in groups.
-            inverse_noise: (live sub-carriers,) of the calibration; without it level shifts are not counted.
+
+        Returns:
+            The steps of computing the spectra anew, when that is due, to be done before the next window is added.
         """
         self.fast.add(t_ns, x)
         self.slow.add(t_ns, grouped)
         now_ns = int(t_ns[-1])
-        if self.refreshed_ns is None or not 0 <= now_ns - self.refreshed_ns < REFRESH_NS:
-            self.refreshed_ns = now_ns
-            self.spectral = self._spectral()
-        motion, breathing, total, dominant = self.spectral
-        shifts = 0 if inverse_noise is None else len(change_points(x * inverse_noise))
-        return Features(variance(x), motion, breathing, dominant, shifts, total)
+        if self.refreshed_ns is not None and 0 <= now_ns - self.refreshed_ns < REFRESH_NS:
+            return None
+        self.refreshed_ns = now_ns
+        return self._refresh()
 
-    def _spectral(self) -> tuple[float, float, float, float]:
-        fast = spectrum(*self.fast.read(FAST_S))
-        slow = spectrum(*self.slow.read(SLOW_S))
-        return (
+    def window(self, t_ns: NDArray[np.int64], x: NDArray[np.float32], grouped: NDArray[np.float32]) -> Features:
+        """Take one window as :meth:`add` does, do all that is due and return its features, without change points."""
+        for _ in self.add(t_ns, x, grouped) or ():
+            pass
+        total = np.zeros(x.shape[1])
+        return self.features(variance_of(total, add_moments(x, total, 0.0), len(x)), 0)
+
+    def features(self, variance: float, change_points: int) -> Features:
+        """Return a window's features with the newest spectra."""
+        motion, breathing, total, dominant = self.spectral
+        return Features(variance, motion, breathing, dominant, change_points, total)
+
+    def _refresh(self) -> Iterator[None]:
+        """Compute the spectra, some columns at a time."""
+        fast = yield from spectrum_in_steps(*self.fast.parts(FAST_S, FAST_STEP))
+        yield
+        slow = yield from spectrum_in_steps(*self.slow.parts(SLOW_S, SLOW_STEP))
+        self.spectral = (
             band_power(fast, *MOTION_BAND_HZ),
             band_power(slow, *BREATHING_BAND_HZ),
             float(fast.power.sum()),

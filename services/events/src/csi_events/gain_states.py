@@ -77,7 +77,7 @@ def gain_states(x: NDArray[np.float32], *, switches_only: bool = False) -> GainS
     edge = (1.0 + np.sqrt(columns / count)) ** 2 / columns
     outliers = directions[: min(int(np.sum(share > OUTLIER * edge)), columns - 1)]
     along = (x / noise) @ outliers.T
-    chosen = _forgets(along)
+    chosen = forgets(along)
     if switches_only:
         chosen &= few_values(along)
     found = outliers[chosen][:MOST]
@@ -100,7 +100,7 @@ def _principal(jumps: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray
     return power, (jumps.T @ vectors / np.sqrt(power)).T
 
 
-def _forgets(along: NDArray[np.float64]) -> NDArray[np.bool_]:
+def forgets(along: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Say of which columns of ``along`` (frames, directions) a frame says nothing about the next."""
     lag = min(LAG, len(along) - 1)
     near, far = (np.mean((along[m:] - along[:-m]) ** 2, axis=0) for m in (1, lag))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 from csi_schemas.sensing import RadioHealth
 
-from csi_events.normalise import live_subcarriers
+from csi_events.normalise import live_in_steps
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -47,13 +48,12 @@ class Health:
     """Troubles and when they began."""
     announced: set[str] = field(default_factory=set)
 
-    def observe(self, t_ns: NDArray[np.int64], missing: int, amplitude: NDArray[np.float32], quiet: Quiet) -> list[str]:
+    def observe(self, t_ns: NDArray[np.int64], missing: int, quiet: Quiet) -> list[str]:
         """Take one window's frames, ascending in time, of a calibrated stream.
 
         Args:
             t_ns: (frames,) receive times.
             missing: frames lost before them.
-            amplitude: (frames, antennas, sub-carriers).
             quiet: the calibration to compare with.
 
         Returns:
@@ -67,10 +67,24 @@ class Health:
         self.frames = keep * self.frames + len(t_ns)
         self.missing = keep * self.missing + missing
         self.seconds = keep * self.seconds + elapsed_s
-        if self.looked_ns is None or not 0 <= now_ns - self.looked_ns < LOOK_NS:
-            self.looked_ns = now_ns
-            self.dead = int(np.sum(quiet.live & ~live_subcarriers(amplitude)))
         return self._news(self._troubles(quiet), now_ns)
+
+    def look(self, amplitude: NDArray[np.float32], quiet: Quiet, now_ns: int) -> Iterator[float] | None:
+        """Return the steps of looking for dead sub-carriers in a window's frames, when that is due.
+
+        Args:
+            amplitude: (frames, antennas, sub-carriers); a copy is kept until the steps are done.
+            quiet: the calibration to compare with.
+            now_ns: receive time of the newest frame.
+        """
+        if self.looked_ns is not None and 0 <= now_ns - self.looked_ns < LOOK_NS:
+            return None
+        self.looked_ns = now_ns
+        return self._look(amplitude.copy(), quiet)
+
+    def _look(self, amplitude: NDArray[np.float32], quiet: Quiet) -> Iterator[float]:
+        live = yield from live_in_steps(amplitude)
+        self.dead = int(np.sum(quiet.live & ~live))
 
     @property
     def rate_hz(self) -> float:
@@ -88,7 +102,7 @@ class Health:
         return RadioHealth(round(self.rate_hz, 2), round(self.loss, 4), self.dead, states, round(drift, 2))
 
     def _troubles(self, quiet: Quiet) -> dict[str, str]:
-        live = int(quiet.live.sum())
+        live = len(quiet.inverse_noise)
         found: dict[str, str] = {}
         if self.seconds >= LONGEST_S and self.rate_hz < LOW_RATE * quiet.rate_hz:
             found["rate"] = f"{self.rate_hz:.1f} frames/s where it was calibrated at {quiet.rate_hz:.1f}"

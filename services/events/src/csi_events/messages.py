@@ -26,11 +26,9 @@ from csi_schemas.sensing import (
 from csi_events.normalise import binned_profile
 
 if TYPE_CHECKING:
-    import numpy as np
     from csi_schemas.common import Origin, Provenance, StreamKey
-    from numpy.typing import NDArray
 
-    from csi_events.stream import WindowResult
+    from csi_events.result import WindowResult
     from csi_events.windows import ClosedWindow
 
 AMPLITUDE_BINS = 56
@@ -44,10 +42,8 @@ class Source(NamedTuple):
     source: str
 
 
-def sensing_update(
-    about: Source, window: ClosedWindow, amplitude: NDArray[np.floating], result: WindowResult, origin: Origin
-) -> SensingUpdate:
-    """Build the update of one window; ``amplitude`` is (frames, antennas, sub-carriers) in I/Q units."""
+def sensing_update(about: Source, window: ClosedWindow, result: WindowResult, origin: Origin) -> SensingUpdate:
+    """Build the update of one window."""
     rssi = sum(window.rssi_dbm) / len(window.rssi_dbm)
     received = len(window.t_ns)
     features = result.features
@@ -64,7 +60,7 @@ def sensing_update(
             NodeReading(
                 node_id=about.stream.node_id,
                 rssi_dbm=round(rssi, 2),
-                amplitude=binned_profile(amplitude, AMPLITUDE_BINS).round(3).tolist(),
+                amplitude=binned_profile(result.profile, AMPLITUDE_BINS).round(3).tolist(),
                 subcarrier_count=about.stream.n_subcarriers,
             )
         ],

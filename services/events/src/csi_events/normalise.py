@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +14,10 @@ if TYPE_CHECKING:
 
 LIVE_SHARE = 0.05
 """A sub-carrier is live when its median amplitude exceeds this share of the stream's typical one."""
+STEP_VALUES = 3_000
+"""Amplitudes of which medians are taken in one step."""
+STEP_US = 60.0
+"""What such a step takes, about."""
 
 
 @kernel("float32[:,:,::1](int8[:,:,:,::1])", "float32[:,:,::1](int16[:,:,:,::1])")
@@ -43,6 +48,51 @@ def live_subcarriers(amplitude: NDArray[np.floating]) -> NDArray[np.bool_]:
     if not alive.size:
         return np.zeros(amplitude.shape[1:], dtype=bool)
     return np.asarray(median > LIVE_SHARE * np.median(alive))
+
+
+@kernel("void(float32[:,:,::1], float64[::1], int64, int64, float64[:,::1])")
+def add_medians(
+    amplitude: NDArray[np.float32],
+    norm: NDArray[np.float64],
+    first: int,
+    stop: int,
+    median: NDArray[np.float64],
+) -> None:
+    """Write the medians over frames of sub-carriers ``first`` to ``stop`` (not included), antenna-major.
+
+    Args:
+        amplitude: (frames, antennas, sub-carriers).
+        norm: (frames,): what a frame is divided by; frames of 0 are left out.
+        first: number of a sub-carrier, all antennas counted on.
+        stop: the same.
+        median: (antennas, sub-carriers), written.
+    """
+    frames, _, subcarriers = amplitude.shape
+    values = np.empty(frames)
+    for number in range(first, stop):
+        a, s = number // subcarriers, number % subcarriers
+        count = 0
+        for f in range(frames):
+            if norm[f] > 0.0:
+                values[count] = amplitude[f, a, s] / norm[f]
+                count += 1
+        median[a, s] = np.median(values[:count]) if count else 0.0
+
+
+def live_in_steps(amplitude: NDArray[np.float32]) -> Generator[float, None, NDArray[np.bool_]]:
+    """Do what :func:`live_subcarriers` does, ``STEP_VALUES`` amplitudes at a time.
+
+    Before each step it yields what the step will take, us, about.
+    """
+    frames, antennas, subcarriers = amplitude.shape
+    norm = np.sqrt(np.einsum("fas,fas->f", amplitude, amplitude, dtype=np.float64))
+    median = np.zeros((antennas, subcarriers))
+    step = max(1, STEP_VALUES // max(1, frames))
+    for first in range(0, median.size, step):
+        yield STEP_US
+        add_medians(amplitude, norm, first, min(first + step, median.size), median)
+    alive = median[median > 0]
+    return np.asarray(median > LIVE_SHARE * (np.median(alive) if alive.size else np.inf))
 
 
 @kernel("Tuple((float32[:,::1], boolean[::1]))(float32[:,:,::1], boolean[:,::1])")
@@ -117,10 +167,15 @@ def group_means(x: NDArray[np.float32], edges: NDArray[np.int64]) -> NDArray[np.
     return means
 
 
-def binned_profile(amplitude: NDArray[np.floating], bins: int) -> NDArray[np.float64]:
-    """Mean amplitude per sub-carrier over frames and antennas, averaged into at most ``bins`` neighbouring groups."""
-    profile = amplitude.mean(axis=(0, 1), dtype=np.float64)
-    if len(profile) <= bins:
-        return np.asarray(profile)
-    edges = np.arange(bins + 1) * len(profile) // bins
-    return np.asarray(np.add.reduceat(profile, edges[:-1]) / np.diff(edges))
+@kernel("float64[::1](float64[::1], int64)")
+def binned_profile(profile: NDArray[np.float64], bins: int) -> NDArray[np.float64]:
+    """Average a profile (sub-carriers,) into at most ``bins`` neighbouring groups."""
+    count = len(profile)
+    groups = min(bins, count)
+    binned = np.zeros(groups)
+    for g in range(groups):
+        first, stop = g * count // groups, (g + 1) * count // groups
+        for s in range(first, stop):
+            binned[g] += profile[s]
+        binned[g] /= stop - first
+    return binned

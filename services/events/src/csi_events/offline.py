@@ -14,7 +14,8 @@ from csi_schemas.sensing import SensingUpdate
 from csi_events.messages import Source, sensing_update, window_events
 from csi_events.normalise import window_amplitude
 from csi_events.quiet import Quiet, calibrate
-from csi_events.stream import Stream, WindowResult
+from csi_events.result import WindowResult
+from csi_events.stream import Stream
 from csi_events.windows import ClosedBy, ClosedWindow, WindowRule
 
 if TYPE_CHECKING:
@@ -128,15 +129,15 @@ def run(
         t_ns = recording.t_ns[first:stop]
         result = stream.window(amplitude, iq, t_ns)
         rssi = [0] * (stop - first) if recording.rssi_dbm is None else recording.rssi_dbm[first:stop].tolist()
-        closed = ClosedWindow(closed_by, bytearray(), t_ns.tolist(), rssi, 0, stop - 1)
+        closed = ClosedWindow(closed_by, t_ns.tolist(), rssi, 0, stop - 1)
         origin = Origin("recording", 0, stop - 1)
         yield Judged(
             first,
             stop,
-            sensing_update(described, closed, amplitude, result, origin),
+            sensing_update(described, closed, result, origin),
             window_events(described, result, int(t_ns.max()), origin),
             result,
-            stream.motion.on,
+            stream.judgement.motion.on,
         )
 
 

@@ -8,7 +8,6 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import msgspec
-import numpy as np
 import structlog
 from csi_runtime.metrics import EVENTS_EMITTED, EVENTS_FORGOTTEN, EVENTS_WINDOWS
 from csi_schemas.common import Origin, channel_of
@@ -24,8 +23,8 @@ from csi_events.channels import Channels
 from csi_events.latest import Latest
 from csi_events.messages import Source, sensing_update, window_events
 from csi_events.multi_bssid.streams import Learnt, ScanStreams
-from csi_events.normalise import window_amplitude
-from csi_events.stream import Stream, WindowResult
+from csi_events.result import WindowResult
+from csi_events.stream import Stream
 from csi_events.windows import ClosedWindow, WindowBuffer, WindowRule
 
 if TYPE_CHECKING:
@@ -127,12 +126,28 @@ class EventsProcessor:
                 entries[key] = entry = self._new_entry(frame)
             entry.frames += 1
             closed = entry.window.add(frame, record.offset)
-            if closed is not None:
-                if replay:
-                    entry.unsent = list(self._judge(entry, closed, live=False))
-                else:
-                    outputs += self._judge(entry, closed)
+            if closed is None or entry.window.t_ns:
+                outputs += self._close(entry, closed, replay=replay)
+                self._take(entry, frame)
+            else:
+                self._take(entry, frame)
+                outputs += self._close(entry, closed, replay=replay)
         return outputs
+
+    def _take(self, entry: Entry, frame: CsiFrame) -> None:
+        """Put a frame into its stream; before the first of a window a stored calibration is taken up."""
+        if entry.stream.opens:
+            entry.calibrations.opening(entry.stream, frame.timestamp_ns)
+        iq = iq_view(bytearray(frame.iq), frame.n_antennas, frame.n_subcarriers)
+        entry.stream.frame(frame.timestamp_ns, iq)
+
+    def _close(self, entry: Entry, closed: ClosedWindow | None, *, replay: bool) -> Iterator[Output]:
+        if closed is None:
+            return
+        if replay:
+            entry.unsent = list(self._judge(entry, closed, live=False))
+        else:
+            yield from self._judge(entry, closed)
 
     def tick(self, now_ns: int) -> list[Output]:
         """Close the windows of silent streams, send latest updates that waited, forget idle streams."""
@@ -167,16 +182,12 @@ class EventsProcessor:
 
     def _judge(self, entry: Entry, closed: ClosedWindow, *, live: bool = True) -> Iterator[Output]:
         about = entry.about
-        shape = (len(closed.t_ns), about.stream.n_antennas, about.stream.n_subcarriers)
-        iq = iq_view(closed.iq, shape[0] * shape[1], shape[2]).reshape(*shape, 2)
-        amplitude = window_amplitude(iq)
         newest_ns = max(closed.t_ns)
         entry.calibrations.before(entry.stream, newest_ns)
-        t_ns = np.array(closed.t_ns, np.int64)
-        result = entry.stream.window(amplitude, iq if shape[1] > 1 else None, t_ns, closed.missing)
+        result = entry.stream.close(closed.missing)
         self._watch_channel(about, result, newest_ns)
         origin = Origin(self._topic, self._partition, closed.last_offset)
-        update = _encode(sensing_update(about, closed, amplitude, result, origin))
+        update = _encode(sensing_update(about, closed, result, origin))
         entry.newest_ns = newest_ns
         entry.latest.hold(newest_ns, update)
         yield Output(SENSING.name, entry.key, update)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -40,6 +41,33 @@ def _sinusoids(t_s: NDArray[np.float64], span: float, lines: int) -> NDArray[np.
     return wave
 
 
+@kernel("float64(float32[:,::1])")
+def _centre(x: NDArray[np.float32]) -> float:
+    """Take the mean out of every column of ``x`` (samples, columns), in place; returns the sum of all squares."""
+    samples, columns = x.shape
+    mean = np.zeros(columns)
+    for s in range(samples):
+        for c in range(columns):
+            mean[c] += np.float64(x[s, c]) - np.float64(x[0, c])
+    for c in range(columns):
+        mean[c] = mean[c] / samples + x[0, c]
+    squares = 0.0
+    for s in range(samples):
+        for c in range(columns):
+            x[s, c] -= mean[c]
+            squares += np.float64(x[s, c]) ** 2
+    return squares
+
+
+@kernel("void(float32[:,::1], float64[::1])")
+def _add_squares(amplitudes: NDArray[np.float32], power: NDArray[np.float64]) -> None:
+    """Add the squares of cosines and sines (2 * lines, columns) to their lines' ``power`` (lines,)."""
+    lines, columns = len(power), amplitudes.shape[1]
+    for k in range(lines):
+        for c in range(columns):
+            power[k] += np.float64(amplitudes[k, c]) ** 2 + np.float64(amplitudes[lines + k, c]) ** 2
+
+
 def spectrum(t_s: NDArray[np.float64], x: NDArray[np.float32]) -> Spectrum:
     """Classical periodogram at the samples' real times, averaged over columns and scaled to their variance.
 
@@ -53,20 +81,48 @@ def spectrum(t_s: NDArray[np.float64], x: NDArray[np.float32]) -> Spectrum:
     Returns:
         No lines for fewer than ``MIN_SAMPLES`` samples or when all are at one time.
     """
+    steps = spectrum_in_steps(t_s, iter((x.astype(np.float32),)))
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            found: Spectrum = end.value
+            return found
+
+
+def spectrum_in_steps(
+    t_s: NDArray[np.float64], parts: Iterator[NDArray[np.float32]]
+) -> Generator[None, None, Spectrum]:
+    """Do what :func:`spectrum` does, a part of the columns at a time; yields between them.
+
+    Args:
+        t_s: (samples,) s, ascending.
+        parts: (samples, some columns), one after another; they are overwritten.
+    """
     samples = len(t_s)
     span = (t_s[-1] - t_s[0]) * samples / (samples - 1) if samples > 1 else 0.0
     if samples < MIN_SAMPLES or span <= 0:
         return Spectrum(np.zeros(0), np.zeros(0))
     lines = samples // 2
     frequency = np.arange(1, lines + 1) / span
-    centred = x - x.mean(axis=0)
-    variance = float(np.einsum("sc,sc->", centred, centred)) / x.size
-    amplitudes = np.asarray(_sinusoids(t_s, span, lines) @ centred, dtype=np.float64)
-    power = np.einsum("kc,kc->k", amplitudes, amplitudes).reshape(2, lines).sum(axis=0)
+    waves = _sinusoids(t_s, span, lines)
+    power, squares, size = np.zeros(lines), 0.0, 0
+    yield
+    for x in parts:
+        squares += _add_power(waves, x, power)
+        size += x.size
+        yield
     if samples % 2 == 0:
         power[-1] *= 0.5  # the Nyquist line has one degree of freedom, and is seen once, not twice
     total = float(power.sum())
-    return Spectrum(frequency, power * (variance / total) if total > 0 else power)
+    return Spectrum(frequency, power * (squares / size / total) if total > 0 else power)
+
+
+def _add_power(waves: NDArray[np.float32], x: NDArray[np.float32], power: NDArray[np.float64]) -> float:
+    """Add what lines explain of the columns ``x`` to ``power``; returns the columns' sum of squares."""
+    squares = _centre(x)
+    _add_squares(waves @ x, power)
+    return squares
 
 
 def band_power(lines: Spectrum, low_hz: float, high_hz: float) -> float:

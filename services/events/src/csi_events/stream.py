@@ -2,97 +2,36 @@
 
 from __future__ import annotations
 
-import math
-import statistics
+from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from csi_schemas.sensing import Calibration, RadioHealth
+from csi_schemas.sensing import Calibration
 
-from csi_events import confidence
-from csi_events._compile import kernel
 from csi_events.baseline import Baseline
-from csi_events.breathing import GROUPS, Breathing, BreathingEstimate, antenna_products
-from csi_events.change import MAX_LAG, change_scores
-from csi_events.decision import Decided, MotionDecision
-from csi_events.drift import Drift
-from csi_events.features import FeatureMemory, Features
+from csi_events.features import FeatureMemory
 from csi_events.health import Health
-from csi_events.normalise import gain_normalised, group_edges, group_means, live_subcarriers
+from csi_events.judgement import Judgement
+from csi_events.normalise import live_subcarriers
+from csi_events.open_window import Layout, OpenWindow, history_rows
 from csi_events.quiet import CALIBRATION_S, Quiet
-from csi_events.states import Motion, Presence, Transition
+from csi_events.result import Verdict, WindowResult
 
 if TYPE_CHECKING:
-    from csi_schemas.sensing import MotionLevel, QualityVerdict
     from numpy.typing import NDArray
 
-ACTIVE = 2.3
-"""Excess over the quiet's level from which motion is called active: ten times its energy."""
 MIN_FRAMES = 4
 """A window of fewer usable frames does not decide anything."""
 GAP_S = 3.0
 """Silence (or 10 frame intervals, if longer) after which earlier frames are no longer compared with."""
-BREATHING_FRESH_NS = 2_000_000_000
-"""Age at which a breathing estimate is no longer shown."""
-BREATHING_EVENT_NS = 10_000_000_000
-"""Passed estimates are announced as events at most this often."""
 REMEDY = "run csiflow calibrate when nobody moves"
-BREATHING_PASSES = 2
-"""Attempts in a row that must pass before breathing is evidence of presence."""
-
-
-@kernel("boolean(int64[::1])")
-def ascending(t_ns: NDArray[np.int64]) -> bool:
-    """Whether no time is earlier than the one before."""
-    for i in range(1, len(t_ns)):  # noqa: SIM110 - numba compiles loops
-        if t_ns[i] < t_ns[i - 1]:
-            return False
-    return True
-
-
-class Verdict(NamedTuple):
-    """Whether a window could be judged."""
-
-    quality: QualityVerdict
-    reason: str | None
-
-
-@dataclass(slots=True)
-class WindowResult:
-    """What one window says."""
-
-    tick: int
-    features: Features
-    motion_level: MotionLevel
-    presence: bool
-    confidence: float
-    verdict: Verdict
-    usable: float
-    """Share of the window's frames that could be used."""
-    score: float | None = None
-    """Median change score of the window's frames, see :func:`csi_events.change.change_scores`."""
-    decided: Decided | None = None
-    """What was made of it."""
-    calibrated: bool = False
-    """A calibration was taken just before this window was judged."""
-    learnt_s: float | None = None
-    """The time that it was learnt from, s, when the quiet's level begins anew with it."""
-    calibration: Calibration | None = None
-    """What is thought of the calibration."""
-    health: RadioHealth | None = None
-    """The state of the radio, once there is a calibration to compare with."""
-    degraded: list[str] = field(default_factory=list)
-    """Troubles of the radio to announce."""
-    motion_turn: Transition | None = None
-    motion_since_ns: int = 0
-    presence_turn: Transition | None = None
-    presence_since_ns: int = 0
-    breathing: BreathingEstimate | None = None
-    """The newest passed estimate, while fresh."""
-    breathing_is_news: bool = False
-    """It is to be announced as an event."""
-    drift: float | None = None
+STEP_NS = 10_000_000
+"""A frame does one step of what is to do, and one more for each such time since the frame before ..."""
+MOST_STEPS = 15
+"""... but no more than so many."""
+FINISHED = object()
 
 
 @dataclass(slots=True)
@@ -102,46 +41,39 @@ class Stream:
     hold_ns: int
     baseline: Baseline = field(default_factory=Baseline)
     memory: FeatureMemory = field(default_factory=FeatureMemory)
-    breathing: Breathing = field(default_factory=Breathing)
-    decision: MotionDecision = field(default_factory=MotionDecision)
-    motion: Motion = field(default_factory=Motion)
-    presence: Presence = field(init=False)
-    drift: Drift | None = None
+    judgement: Judgement = field(init=False)
     health: Health = field(default_factory=Health)
-    live: NDArray[np.bool_] | None = None
+    open: OpenWindow = field(default_factory=OpenWindow)
+    layout: Layout | None = None
     """Live sub-carriers: provisional from the first frames, then the calibration's."""
-    edges: NDArray[np.int64] = field(default_factory=lambda: np.zeros(1, np.int64))
-    """Groups of live sub-carriers, see :func:`csi_events.normalise.group_edges`."""
-    tail: NDArray[np.float32] | None = None
-    """Newest ``2 * MAX_LAG - 1`` normalised frames."""
+    chores: deque[Iterator[object]] = field(default_factory=deque)
+    """What is still to do of the last window, step by step, before the next closes."""
+    frame_ns: int = 0
+    """Receive time of the newest frame."""
+    calibrated: bool = False
+    """The open window is the first of a new calibration."""
     newest_ns: int = 0
-    decided_ns: int = 0
-    """Receive time of the newest window that could say."""
+    """Receive time of the newest frame of the closed windows."""
     learnt_ns: int | None = None
     """Receive time of the last frame that the calibration was learnt from."""
-    decided: Decided | None = None
-    """The newest decision."""
     ticks: int = 0
-    passes: int = 0
-    """Breathing attempts in a row that passed."""
-    estimate: BreathingEstimate | None = None
-    announced_ns: int | None = None
-    """When an estimate was last announced."""
 
     def __post_init__(self) -> None:
         """Give presence its hold."""
-        self.presence = Presence(self.hold_ns)
+        self.judgement = Judgement(self.hold_ns)
 
     def calibrate_with(self, quiet: Quiet) -> None:
         """Take a calibration made elsewhere, such as from an earlier part of a recording."""
+        self._between_windows()
         self.baseline = Baseline(quiet=quiet, stretch=None)
         self._adopt(quiet, self.newest_ns)
 
     def restore(self, quiet: Quiet, level: float, tail: float, learnt_ns: int) -> None:
         """Take up a stored calibration in place of the one under way."""
+        self._between_windows()
         self.baseline = Baseline(quiet=quiet, stretch=None)
         self._adopt(quiet, self.newest_ns)
-        self.decision.restore(level, tail, quiet.seconds)
+        self.judgement.decision.restore(level, tail, quiet.seconds)
         self.learnt_ns = learnt_ns
 
     def calibration(self) -> Calibration:
@@ -152,7 +84,8 @@ class Stream:
         if stretch is not None and (quiet is None or asked):
             progress = round(stretch.progress, 3)
             return Calibration("calibrating", since_ns=self.learnt_ns, progress=progress, request=stretch.request)
-        begins = None if self.decided is None else round(self.decided.begins, 3)
+        decided = self.judgement.decided
+        begins = None if decided is None else round(decided.begins, 3)
         reason = None
         if self.baseline.suspect:
             reason = f"nothing was as quiet as the calibration for {len(self.baseline.low)} minutes"
@@ -169,7 +102,7 @@ class Stream:
         t_ns: NDArray[np.int64],
         missing: int = 0,
     ) -> WindowResult:
-        """Take the frames of one closed window.
+        """Take the frames of one window one by one and close it.
 
         Args:
             amplitude: (frames, antennas, sub-carriers), any unit.
@@ -177,183 +110,158 @@ class Stream:
             t_ns: (frames,) receive times, in any order.
             missing: frames lost before them.
         """
-        self.ticks += 1
-        if not ascending(t_ns):
-            order = np.argsort(t_ns, kind="stable")
-            amplitude, t_ns, iq = amplitude[order], t_ns[order], None if iq is None else iq[order]
-        self._forget_across_gap(t_ns)
-        calibrated = self.baseline.gather(t_ns, amplitude)
-        if calibrated and self.baseline.quiet is not None:
-            self._adopt(self.baseline.quiet, int(t_ns[-1]))
-            self.learnt_ns = int(t_ns[-1])
-        self._guess_live(amplitude)
-        result = self._window(amplitude, iq, t_ns)
-        result.calibrated = calibrated
-        if calibrated and self.baseline.quiet is not None and self.baseline.began_anew:
-            result.learnt_s = self.baseline.quiet.seconds
-        quiet = self.baseline.quiet
-        if quiet is not None:
-            result.degraded = self.health.observe(t_ns, missing, amplitude, quiet)
-            result.health = self.health.report(quiet, 0.0 if self.drift is None else self.drift.shift)
-        result.calibration = self.calibration()
-        return result
-
-    def _window(
-        self, amplitude: NDArray[np.float32], iq: NDArray[np.integer] | None, t_ns: NDArray[np.int64]
-    ) -> WindowResult:
-        """Take frames ascending in time."""
-        if self.live is None:
-            if not amplitude.any():
-                return self._undecided(Verdict("Deny", "no sub-carrier carries signal"), t_ns, 0.0)
-            return self._undecided(Verdict("Defer", f"fewer than {MIN_FRAMES} frames of this stream so far"), t_ns, 1.0)
-        x, usable = gain_normalised(amplitude, self.live)
-        share = len(x) / len(t_ns)
-        if not len(x):
-            return self._undecided(Verdict("Deny", "no sub-carrier carries signal"), t_ns, share)
-        return self._judge(x, None if iq is None else iq[usable], t_ns[usable], share)
+        for frame, now_ns in zip(amplitude if iq is None else iq, t_ns.tolist(), strict=True):
+            self.frame(now_ns, frame)
+        return self.close(missing)
 
     def end(self) -> WindowResult:
-        """End what is under way, when the stream is forgotten; confidence 0, as nobody saw the end."""
-        motion_turn, presence_turn = self.motion.expire(), self.presence.expire()
-        result = self._result(Verdict("Deny", "the stream fell silent"), 0.0, Features())
-        result.motion_turn, result.presence_turn = motion_turn, presence_turn
+        """End what is under way, when the stream is forgotten."""
+        result = self.judgement.end()
+        result.tick = self.ticks
         return result
 
-    def _judge(
-        self, x: NDArray[np.float32], iq: NDArray[np.integer] | None, t_ns: NDArray[np.int64], share: float
-    ) -> WindowResult:
-        """Take usable frames, ascending in time."""
-        assert self.live is not None  # noqa: S101 - the caller's condition, for the type checker
-        quiet = self.baseline.quiet
-        grouped = group_means(x, self.edges)
-        features = self.memory.window(t_ns, x, grouped, None if quiet is None else quiet.inverse_noise)
-        antenna_pairs = iq is not None and iq.shape[1] > 1
-        self.breathing.add(t_ns, antenna_products(iq, self.live) if iq is not None and antenna_pairs else grouped)
-        self.tail = x if self.tail is None else np.concatenate((self.tail, x))
-        score = None
+    @property
+    def opens(self) -> bool:
+        """The next frame is the first of a window."""
+        return self.open.closed or not self.open.t_ns
+
+    def frame(self, t_ns: int, frame: NDArray[Any]) -> None:
+        """Take one frame into the open window, and do a share of what is to do.
+
+        Args:
+            t_ns: receive time; frames may come in any order.
+            frame: I/Q (antennas, sub-carriers, 2), int8 or int16, or amplitudes (antennas, sub-carriers) in any unit.
+        """
+        if self.open.closed:
+            self._open_next()
+        if not self.open.t_ns:
+            self._forget_across_gap(t_ns)
+        self.open.add(t_ns, frame)
+        if self.layout is not None:
+            self.open.prepare(self.layout, self.baseline.quiet)
+        self._work(t_ns)
+
+    def close(self, missing: int = 0) -> WindowResult:
+        """Judge the open window, which has a frame at least.
+
+        Args:
+            missing: frames lost before its frames.
+        """
+        while self.chores:
+            self._chore()
+        self.ticks += 1
+        window, quiet = self.open, self.baseline.quiet
+        window.sort(quiet)
+        t_ns = np.array(window.t_ns, np.int64)
+        self.newest_ns = window.t_ns[-1]
+        self.baseline.gather(t_ns, window.frames)
+        self._guess_live(window.frames)
+        result = self._window(t_ns)
+        result.tick, result.profile = self.ticks, window.mean_profile
+        result.calibrated, self.calibrated = self.calibrated, False
         if quiet is not None:
-            first = len(self.tail) - len(x)
-            scores = change_scores(
-                self.tail, quiet.gain.read, quiet.gain.write, quiet.inverse_noise, quiet.widths, quiet.level, first
-            ).tolist()
-            known = [value for value in scores if not math.isnan(value)]
-            score = statistics.median(known) if known else None
-        self.tail = self.tail[-(2 * MAX_LAG - 1) :]
+            if result.calibrated and self.baseline.began_anew:
+                result.learnt_s = quiet.seconds
+            result.degraded = self.health.observe(t_ns, missing, quiet)
+            drift = self.judgement.drift
+            result.health = self.health.report(quiet, 0.0 if drift is None else drift.shift)
+            look = self.health.look(window.frames, quiet, self.newest_ns)
+            if look is not None:
+                self.chores.append(look)
+        result.calibration = self.calibration()
+        window.closed = True
+        return result
+
+    def _open_next(self) -> None:
+        """Make ready for another window, with a new calibration if one has been made."""
+        history = None if self.layout is None else history_rows(self.baseline.quiet)
+        self.open.rest(history)
+        if self.baseline.take_up() and self.baseline.quiet is not None:
+            self._adopt(self.baseline.quiet, self.newest_ns)
+            self.learnt_ns = None if self.baseline.learnt is None else self.baseline.learnt.last_ns
+            self.calibrated = True
+
+    def _between_windows(self) -> None:
+        """Make ready for another calibration.
+
+        Raises:
+            RuntimeError: frames wait in the open window: they were prepared with the calibration there was.
+        """
+        if self.open.closed:
+            self._open_next()
+        if self.open.t_ns:
+            raise RuntimeError(f"{len(self.open.t_ns)} frames wait in the open window; calibrate between windows")
+
+    def _work(self, t_ns: int) -> None:
+        """Do what is due of chores, breathing and a calibration: more steps when frames come slowly."""
+        since_ns, self.frame_ns = abs(t_ns - self.frame_ns), t_ns
+        for _ in range(1 + min(since_ns // STEP_NS, MOST_STEPS)):
+            if self.chores:
+                self._chore()
+            elif not self.judgement.breathing.step():
+                break
+        self.baseline.step()
+
+    def _chore(self) -> None:
+        """Do one step of the oldest chore."""
+        if next(self.chores[0], FINISHED) is FINISHED:
+            self.chores.popleft()
+
+    def _window(self, t_ns: NDArray[np.int64]) -> WindowResult:
+        """Judge the frames, ascending in time."""
+        window = self.open
+        if self.layout is None:
+            if not window.frames.any():
+                return self.judgement.undecided(Verdict("Deny", "no sub-carrier carries signal"), t_ns, 0.0)
+            return self.judgement.undecided(
+                Verdict("Defer", f"fewer than {MIN_FRAMES} frames of this stream so far"), t_ns, 1.0
+            )
+        window.prepare(self.layout, self.baseline.quiet)
+        share = len(window.usable) / len(t_ns)
+        if not window.usable:
+            return self.judgement.undecided(Verdict("Deny", "no sub-carrier carries signal"), t_ns, share)
+        return self._judge(t_ns if share == 1.0 else t_ns[window.usable], share)
+
+    def _judge(self, t_ns: NDArray[np.int64], share: float) -> WindowResult:
+        """Judge usable frames, ascending in time."""
+        window, quiet = self.open, self.baseline.quiet
+        count = len(window.usable)
+        grouped = window.grouped[:count]
+        refresh = self.memory.add(t_ns, window.x, grouped)
+        if refresh is not None:
+            self.chores.append(refresh)
+        features = self.memory.features(window.variance, window.change_points)
+        pairs = window.antenna_pairs
+        self.judgement.breathing.add(t_ns, grouped.copy() if pairs is None else pairs[:count].copy())
+        score = window.score()
         if quiet is None:
             stretch = self.baseline.stretch
             done = 0.0 if stretch is None else stretch.seconds
             reason = f"calibrating: {done:.0f} of {CALIBRATION_S:g} s"
-            return self._undecided(Verdict("Defer", reason), t_ns, share, features)
-        if len(x) < MIN_FRAMES or score is None:
-            reason = f"{len(x)} usable frames in the window; {MIN_FRAMES} are needed"
-            return self._undecided(Verdict("Defer", reason), t_ns, share, features)
-        return self._decide(score, x, t_ns, share, features)
+            return self.judgement.undecided(Verdict("Defer", reason), t_ns, share, features)
+        if count < MIN_FRAMES or score is None:
+            reason = f"{count} usable frames in the window; {MIN_FRAMES} are needed"
+            return self.judgement.undecided(Verdict("Defer", reason), t_ns, share, features)
+        return self.judgement.decide(score, t_ns, share, features, window.total / count, self.baseline)
 
-    def _decide(
-        self, score: float, x: NDArray[np.float32], t_ns: NDArray[np.int64], share: float, features: Features
-    ) -> WindowResult:
-        now_ns = int(t_ns[-1])
-        self.decided_ns = now_ns
-        decided = self.decision.window(int(t_ns[0]), now_ns, score)
-        self.decided = decided
-        excess = score - decided.level
-        motion_turn = self.motion.step(moving=decided.moving, now_ns=now_ns)
-        moving_s = max(0.0, (now_ns - self.motion.since_ns) * 1e-9) if decided.moving else 0.0
-        self.decision.raise_level(self.baseline.observe(score, excess, now_ns, decided.lasts, moving_s))
-        passed = self._breathe(now_ns, quiet=not decided.moving and excess <= decided.begins)
-        breathes = self.passes >= BREATHING_PASSES
-        presence_turn = self.presence.step(evidence=decided.moving or breathes, now_ns=now_ns, certain=decided.moving)
-        result = self._result(Verdict("Permit", None), share, features)
-        result.score, result.decided = score, decided
-        result.motion_turn, result.presence_turn = motion_turn, presence_turn
-        result.confidence = self._confidence(excess, now_ns, breathes=breathes)
-        if self.estimate is not None and 0 <= now_ns - self.estimate.t_ns < BREATHING_FRESH_NS:
-            result.breathing, result.breathing_is_news = self.estimate, passed and self._is_news(now_ns)
-        if excess < decided.lasts and self.drift is not None:
-            result.drift = self.drift.observe(x.mean(axis=0), now_ns)
-        if result.motion_level == "present_moving" and excess >= ACTIVE:
-            result.motion_level = "active"
-        return result
-
-    def _breathe(self, now_ns: int, *, quiet: bool) -> bool:
-        """Attempt a breathing estimate when nothing moves; say whether a new one passed."""
-        if not quiet:
-            self.breathing.skip()
-            self.passes, self.estimate = 0, None
-            return False
-        attempt = self.breathing.work(now_ns)
-        if attempt is None:
-            return False
-        if attempt.reason != "ok":
-            self.passes = 0
-            return False
-        self.passes, self.estimate = self.passes + 1, attempt
-        return True
-
-    def _is_news(self, now_ns: int) -> bool:
-        if self.announced_ns is not None and 0 <= now_ns - self.announced_ns < BREATHING_EVENT_NS:
-            return False
-        self.announced_ns = now_ns
-        return True
-
-    def _confidence(self, excess: float, now_ns: int, *, breathes: bool) -> float:
-        if self.motion.on:
-            return confidence.of_moving(excess)
-        if not self.presence.on:
-            return confidence.of_absent(excess)
-        if breathes and self.estimate is not None:
-            return self.estimate.somebody
-        return confidence.of_held(self.presence.held_share(now_ns))
-
-    def _undecided(
-        self, verdict: Verdict, t_ns: NDArray[np.int64], share: float, features: Features | None = None
-    ) -> WindowResult:
-        """Keep the last state, but not for longer than the hold."""
-        now_ns = int(t_ns[-1])
-        motion_turn = None
-        if now_ns - self.decided_ns > self.hold_ns:
-            motion_turn = self.motion.expire()
-            self.decision.rest()
-        presence_turn = self.presence.step(evidence=None, now_ns=now_ns)
-        result = self._result(verdict, share, features or Features())
-        result.motion_turn, result.presence_turn = motion_turn, presence_turn
-        return result
-
-    def _result(self, verdict: Verdict, share: float, features: Features) -> WindowResult:
-        level: MotionLevel = "absent"
-        if self.presence.on:
-            level = "present_moving" if self.motion.on else "present_still"
-        return WindowResult(
-            tick=self.ticks,
-            features=features,
-            motion_level=level,
-            presence=self.presence.on,
-            confidence=0.0,
-            verdict=verdict,
-            usable=share,
-            motion_since_ns=self.motion.since_ns,
-            presence_since_ns=self.presence.since_ns,
-        )
-
-    def _forget_across_gap(self, t_ns: NDArray[np.int64]) -> None:
+    def _forget_across_gap(self, first_ns: int) -> None:
         """After a long silence, or a clock set back, the frames before are nothing to compare with."""
-        first, newest = int(t_ns[0]), self.newest_ns
-        self.newest_ns = int(t_ns[-1])
+        newest = self.newest_ns
         rate_hz = self.baseline.quiet.rate_hz if self.baseline.quiet is not None else 100.0
         gap_s = max(GAP_S, 10.0 / rate_hz)
-        if newest and not -gap_s < (first - newest) * 1e-9 < gap_s:
-            self.tail = None
+        if newest and not -gap_s < (first_ns - newest) * 1e-9 < gap_s:
+            self.open.forget()
+            self.chores.clear()
             self.memory.clear()
-            self.breathing.clear()
-            self.passes, self.estimate = 0, None
+            self.judgement.forget()
 
     def _guess_live(self, amplitude: NDArray[np.float32]) -> None:
         """Before the calibration: live sub-carriers of the first frames put by for it."""
-        if self.live is not None:
+        if self.layout is not None:
             return
         stretch = self.baseline.stretch
         if stretch is not None and stretch.frames >= MIN_FRAMES:
-            live = live_subcarriers(np.concatenate(stretch.amplitude))
+            live = live_subcarriers(stretch.kept)
         elif len(amplitude) >= MIN_FRAMES:
             live = live_subcarriers(amplitude)
         else:
@@ -363,14 +271,15 @@ class Stream:
 
     def _adopt(self, quiet: Quiet, now_ns: int) -> None:
         """Make a new calibration the stream's own."""
-        if self.live is None or not np.array_equal(self.live, quiet.live):
+        if self.layout is None or not np.array_equal(self.layout.live, quiet.live):
             self._set_live(quiet.live)
         if self.baseline.began_anew:
-            self.decision.calibrated(quiet.seconds)
-            self.drift = Drift.start(quiet, now_ns)
+            self.judgement.calibrated(quiet, now_ns)
 
     def _set_live(self, live: NDArray[np.bool_]) -> None:
         """Change which sub-carriers are looked at: rows kept so far have other columns."""
-        self.live, self.edges, self.tail = live, group_edges(live, GROUPS), None
+        self.layout = Layout.of(live)
+        self.open.forget()
+        self.chores.clear()
         self.memory.clear()
-        self.breathing.clear()
+        self.judgement.breathing.clear()

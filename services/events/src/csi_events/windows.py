@@ -24,8 +24,6 @@ class ClosedWindow(NamedTuple):
     """The frames of one window, in order of arrival."""
 
     closed_by: ClosedBy
-    iq: bytearray
-    """Frames one after another, each as in ``CsiFrame.iq``."""
     t_ns: list[int]
     rssi_dbm: list[int]
     missing: int
@@ -39,7 +37,6 @@ class WindowBuffer:
     """The window of one stream that is still open."""
 
     rule: WindowRule
-    iq: bytearray
     t_ns: list[int]
     rssi_dbm: list[int]
     missing: int = 0
@@ -48,7 +45,7 @@ class WindowBuffer:
     @classmethod
     def empty(cls, rule: WindowRule) -> WindowBuffer:
         """Return a buffer without frames."""
-        return cls(rule, bytearray(), [], [])
+        return cls(rule, [], [])
 
     def add(self, frame: CsiFrame, offset: int) -> ClosedWindow | None:
         """Take one frame, and return the window that it closes: the one it completes, or the one before it."""
@@ -58,7 +55,6 @@ class WindowBuffer:
         if times and not -self.rule.duration_ns < t_ns - times[0] < self.rule.duration_ns:
             closed = self._close("duration")
             times = self.t_ns
-        self.iq += frame.iq
         times.append(t_ns)
         self.rssi_dbm.append(frame.rssi_dbm)
         self.missing += frame.missing_before
@@ -72,7 +68,7 @@ class WindowBuffer:
         return self._close("timeout") if self.t_ns else None
 
     def _close(self, closed_by: ClosedBy) -> ClosedWindow:
-        closed = ClosedWindow(closed_by, self.iq, self.t_ns, self.rssi_dbm, self.missing, self.last_offset)
-        self.iq, self.t_ns, self.rssi_dbm = bytearray(), [], []
+        closed = ClosedWindow(closed_by, self.t_ns, self.rssi_dbm, self.missing, self.last_offset)
+        self.t_ns, self.rssi_dbm = [], []
         self.missing = 0
         return closed

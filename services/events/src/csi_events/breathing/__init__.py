@@ -6,6 +6,15 @@ Frames become products of antenna pairs (``products``), bins of steps (``swings`
 
 from csi_events.breathing.decision import BreathingDecision, BreathingEstimate
 from csi_events.breathing.estimate import Breathing
-from csi_events.breathing.products import GROUPS, MAX_PAIRS, antenna_products
+from csi_events.breathing.products import GROUPS, MAX_PAIRS, antenna_products, product_columns, product_count
 
-__all__ = ["GROUPS", "MAX_PAIRS", "Breathing", "BreathingDecision", "BreathingEstimate", "antenna_products"]
+__all__ = [
+    "GROUPS",
+    "MAX_PAIRS",
+    "Breathing",
+    "BreathingDecision",
+    "BreathingEstimate",
+    "antenna_products",
+    "product_columns",
+    "product_count",
+]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 INTERVAL_NS = 1_000_000_000
 """An attempt begins this long after the one before, ns of event time."""
-SPREAD_NS = 600_000_000
-"""Time over which an attempt's steps are spread, so that it is complete before the next begins."""
 MIN_BINS_PER_S = 2.4
 """Filled bins per second below which a rate of 30 breaths/min is out of reach."""
 MAX_HOLE_S = 5.0
@@ -35,8 +33,6 @@ BEGIN_S = 12.0
 """Time after which the ridge begins to gather evidence."""
 LINE_S = 22.0
 """Time after which lines are looked for."""
-STAGES = 11
-"""Steps of an attempt, each well below a millisecond."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +105,12 @@ class Breathing:
     """The newest window, until it is known whether somebody moved in it."""
     due_ns: int | None = None
     """When the next attempt may begin."""
-    worked_ns: int = 0
     attempt: Iterator[BreathingEstimate | None] | None = None
     """The attempt under way."""
+    quiet: bool = False
+    """Nobody moved in the window that waits."""
+    done: BreathingEstimate | None = None
+    """The estimate that was completed since :meth:`settle`."""
 
     def add(self, t_ns: NDArray[np.int64], rows: NDArray[Any]) -> None:
         """Take a window: antenna products, or normalised amplitudes averaged in groups where there is one antenna."""
@@ -126,39 +125,46 @@ class Breathing:
             self.waiting = None
         self.swings.cut()
         self.decision.forget_lines()
-        self.attempt = None
+        self.quiet = False
+        self.attempt = self.done = None
 
     def clear(self) -> None:
         """Forget everything, as after a gap."""
         self.swings.clear()
         self.decision.clear()
-        self.waiting = self.due_ns = self.attempt = None
+        self.quiet = False
+        self.waiting = self.due_ns = self.attempt = self.done = None
 
-    def work(self, now_ns: int) -> BreathingEstimate | None:
-        """Do the share of an attempt that is due at ``now_ns``; returns the estimate when one is complete.
+    def settle(self, now_ns: int) -> BreathingEstimate | None:
+        """Nobody moved up to ``now_ns``: the newest window counts; returns the estimate completed since last asked.
 
-        Attempts begin a second apart and are complete within it, the work spread over the windows in between.
+        An attempt begins a second after the one before; :meth:`step` does its work.
         """
-        self._keep()
-        steps = 1 + STAGES * min(max(now_ns - self.worked_ns, 0), SPREAD_NS) // SPREAD_NS
-        self.worked_ns = now_ns
-        if self.attempt is None:
-            if self.due_ns is not None and -INTERVAL_NS <= now_ns - self.due_ns < 0:
-                return None
+        self.quiet = True
+        estimate, self.done = self.done, None
+        if self.attempt is None and (self.due_ns is None or not -INTERVAL_NS <= now_ns - self.due_ns < 0):
             late = self.due_ns is None or not 0 <= now_ns - self.due_ns < INTERVAL_NS
             self.due_ns = (now_ns if late or self.due_ns is None else self.due_ns) + INTERVAL_NS
             self.attempt = self._attempt(now_ns)
-        for _ in range(steps):
-            estimate = next(self.attempt)
-            if estimate is not None:
-                self.attempt = None
-                return estimate
-        return None
+        return estimate
+
+    def step(self) -> bool:
+        """Do one step, a tenth of a millisecond or less, of what is to do; ``False`` when there is nothing."""
+        if self.quiet and self.waiting is not None:
+            self._keep()
+            return True
+        if self.attempt is None:
+            return False
+        self.done = next(self.attempt)
+        if self.done is not None:
+            self.attempt = None
+        return True
 
     def _keep(self) -> None:
         if self.waiting is not None:
             self.swings.add(*self.waiting)
             self.waiting = None
+        self.quiet = False
 
     def _attempt(self, now_ns: int) -> Iterator[BreathingEstimate | None]:
         """Look for breathing in what is kept; yields ``None`` between steps and the estimate at the end."""
@@ -171,6 +177,9 @@ class Breathing:
         if len(recent) < MIN_BINS_PER_S * -recent[0] or np.diff(recent).max() > MAX_HOLE_S:
             yield self._refuse(now_ns, "rate too low")
             return
+        yield None
+        yield from self.swings.follow()
+        yield None
         y = self.swings.components(levels)
         yield None
         powers = []
@@ -178,20 +187,26 @@ class Breathing:
             powers.append(RIDGE_GRID.power(band, t, y))
             yield None
         width, frequency = RIDGE_GRID.width_hz(span), RIDGE_GRID.per_minute / PER_MINUTE
-        z = over_background(
-            frequency, np.concatenate(powers), width, LINE_LOW / PER_MINUTE, RIDGE_HIGH / PER_MINUTE, True
+        z = yield from _over_background(
+            frequency, np.concatenate(powers), width, LINE_LOW / PER_MINUTE, RIDGE_HIGH / PER_MINUTE, convex=True
         )
         self.decision.see(z[RIDGE_ROWS].max(axis=1), y.shape[1])
         if span < LINE_S:
             yield self._refuse(now_ns, "warming up")
             return
         yield None
-        power = np.concatenate([LINE_GRID.power(band, t, y) for band in range(len(LINE_GRID.bands))])
-        yield None
+        powers = []
+        for band in range(len(LINE_GRID.bands)):
+            powers.append(LINE_GRID.power(band, t, y))
+            yield None
+        power = np.concatenate(powers)
         width, frequency = LINE_GRID.width_hz(span), LINE_GRID.per_minute / PER_MINUTE
-        fast = over_background(frequency, power, width, LINE_EDGE / PER_MINUTE, LINE_HIGH / PER_MINUTE, True)
-        slow = over_background(frequency, power, width, LINE_LOW / PER_MINUTE, LINE_EDGE / PER_MINUTE, False)
-        yield None
+        fast = yield from _over_background(
+            frequency, power, width, LINE_EDGE / PER_MINUTE, LINE_HIGH / PER_MINUTE, convex=True
+        )
+        slow = yield from _over_background(
+            frequency, power, width, LINE_LOW / PER_MINUTE, LINE_EDGE / PER_MINUTE, convex=False
+        )
         z = np.where((LINE_GRID.per_minute >= LINE_EDGE)[:, None], fast, slow)
         alone = not np.iscomplexobj(self.swings.reference)
         yield self.decision.conclude(now_ns, Spectra.of(t, y, power, z, alone=alone))
@@ -199,6 +214,24 @@ class Breathing:
     def _refuse(self, now_ns: int, reason: Reason) -> BreathingEstimate:
         self.decision.forget_lines()
         return BreathingEstimate(now_ns, reason)
+
+
+def _over_background(
+    frequency_hz: NDArray[np.float64],
+    power: NDArray[np.float64],
+    width_hz: NDArray[np.float64],
+    low_hz: float,
+    high_hz: float,
+    *,
+    convex: bool,
+) -> Generator[None, None, NDArray[np.float64]]:
+    """Do what :func:`csi_events.breathing.lines.over_background` does, a column at a time; yields after each."""
+    parts = []
+    for c in range(power.shape[1]):
+        column = np.ascontiguousarray(power[:, c : c + 1])
+        parts.append(over_background(frequency_hz, column, width_hz, low_hz, high_hz, convex))
+        yield None
+    return np.concatenate(parts, axis=1)
 
 
 def _fundamental(z: NDArray[np.float64], inside: NDArray[np.bool_], best: int, component: int) -> tuple[int, int]:

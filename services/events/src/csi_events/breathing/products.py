@@ -14,60 +14,58 @@ if TYPE_CHECKING:
 GROUPS = 8
 MAX_PAIRS = 15
 
-_MEAN_PRODUCT = "complex128({0}[:,::1], {0}[:,::1], int64[::1])"
+
+def product_columns(live: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Sub-carriers that are live on all antennas of ``live`` (antennas, sub-carriers)."""
+    return np.flatnonzero(live.all(axis=0))
 
 
-@kernel(_MEAN_PRODUCT.format("int8"), _MEAN_PRODUCT.format("int16"))
-def _mean_product(a: NDArray[np.integer], b: NDArray[np.integer], columns: NDArray[np.int64]) -> complex:
-    """Mean of a * conj(b) over some sub-carriers of I/Q (sub-carriers, 2)."""
-    real, imaginary = 0.0, 0.0
-    for s in columns:
-        ai, aq, bi, bq = float(a[s, 0]), float(a[s, 1]), float(b[s, 0]), float(b[s, 1])
-        real += ai * bi + aq * bq
-        imaginary += aq * bi - ai * bq
-    return complex(real, imaginary) / len(columns)
+def product_count(antennas: int, shared: NDArray[np.int64]) -> int:
+    """Products of a frame of so many antennas whose shared sub-carriers are these."""
+    return min(MAX_PAIRS, antennas * (antennas - 1) // 2) * min(GROUPS, len(shared))
 
 
-@kernel(
-    "complex64[:,::1](int8[:,:,:,::1], boolean[:,::1])",
-    "complex64[:,::1](int16[:,:,:,::1], boolean[:,::1])",
-)
-def antenna_products(iq: NDArray[np.integer], live: NDArray[np.bool_]) -> NDArray[np.complex64]:
+_PRODUCTS = "void({0}[:,:,::1], int64[::1], complex64[::1])"
+
+
+@kernel(_PRODUCTS.format("int8"), _PRODUCTS.format("int16"))
+def antenna_products(iq: NDArray[np.integer], shared: NDArray[np.int64], products: NDArray[np.complex64]) -> None:
     """Conjugate products of antenna pairs: phase differences that the radios' clocks cannot disturb.
 
     Every antenna is divided by its root mean square over the sub-carriers live on all antennas. The first ``MAX_PAIRS``
     pairs in the order (0, 1), (0, 2) ... (1, 2) ...; each averaged in at most ``GROUPS`` neighbouring groups.
 
     Args:
-        iq: (frames, antennas, sub-carriers, 2), int8 or int16.
-        live: (antennas, sub-carriers).
-
-    Returns:
-        (frames, pairs * groups); no columns when no sub-carrier is live on all antennas.
+        iq: (antennas, sub-carriers, 2) of one frame.
+        shared: see :func:`product_columns`.
+        products: (:func:`product_count`,), written.
     """
-    frames, antennas, subcarriers, _ = iq.shape
-    shared = np.array([s for s in range(subcarriers) if live[:, s].all()], dtype=np.int64)
-    width = len(shared)
-    pairs = min(MAX_PAIRS, antennas * (antennas - 1) // 2)
-    groups = min(GROUPS, width)
-    products = np.zeros((frames, pairs * groups), np.complex64)
+    antennas, width = iq.shape[0], len(shared)
     if width == 0:
-        return products
-    inverse_rms = np.empty(antennas)
-    for f in range(frames):
-        for a in range(antennas):
-            power = 0.0
-            for k in range(width):
-                power += float(iq[f, a, shared[k], 0]) ** 2 + float(iq[f, a, shared[k], 1]) ** 2
-            inverse_rms[a] = 1.0 / (np.sqrt(power / width) + 1e-9)
-        pair = 0
-        for a in range(antennas):
-            for b in range(a + 1, antennas):
-                if pair == pairs:
-                    break
-                scale = inverse_rms[a] * inverse_rms[b]
-                for g in range(groups):
-                    columns = shared[g * width // groups : (g + 1) * width // groups]
-                    products[f, pair * groups + g] = scale * _mean_product(iq[f, a], iq[f, b], columns)
-                pair += 1
-    return products
+        return
+    groups = min(GROUPS, width)
+    pairs = len(products) // groups
+    real, imaginary = np.empty((antennas, width)), np.empty((antennas, width))
+    for a in range(antennas):
+        power = 0.0
+        for k in range(width):
+            i, q = float(iq[a, shared[k], 0]), float(iq[a, shared[k], 1])
+            power += i * i + q * q
+            real[a, k], imaginary[a, k] = i, q
+        inverse_rms = 1.0 / (np.sqrt(power / width) + 1e-9)
+        for k in range(width):
+            real[a, k] *= inverse_rms
+            imaginary[a, k] *= inverse_rms
+    pair = 0
+    for a in range(antennas):
+        for b in range(a + 1, antennas):
+            if pair == pairs:
+                return
+            for g in range(groups):
+                first, stop = g * width // groups, (g + 1) * width // groups
+                mean_real, mean_imaginary = 0.0, 0.0
+                for k in range(first, stop):
+                    mean_real += real[a, k] * real[b, k] + imaginary[a, k] * imaginary[b, k]
+                    mean_imaginary += imaginary[a, k] * real[b, k] - real[a, k] * imaginary[b, k]
+                products[pair * groups + g] = complex(mean_real, mean_imaginary) / (stop - first)
+            pair += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -200,14 +201,15 @@ class Swings:
         first = int(np.searchsorted(t_s, -seconds))
         return t_s[first:], self.levels[slots[first:]]
 
-    def components(self, levels: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Scores of ``levels`` (bins, columns) on the leading components, (bins, up to ``COMPONENTS``).
-
-        One step of subspace iteration per call: the basis follows the covariance as it drifts.
-        """
+    def follow(self) -> Iterator[None]:
+        """One step of subspace iteration, so that the basis follows the covariance as it drifts; yields in between."""
         basis = np.linalg.qr(self.covariance @ self.basis)[0]
+        yield
         rotation = np.linalg.eigh(basis.T @ self.covariance @ basis)[1][:, ::-1]
         self.basis = np.ascontiguousarray(basis @ rotation)
+
+    def components(self, levels: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Scores of ``levels`` (bins, columns) on the leading components, (bins, up to ``COMPONENTS``)."""
         return np.ascontiguousarray(levels @ self.basis[:, :COMPONENTS], dtype=np.float64)
 
     def _make(self, rows: NDArray[Any]) -> None:

@@ -82,4 +82,4 @@ class ScanWindow:
         relative = rows / self.level
         x = np.where(np.isnan(relative), 1.0, relative).astype(np.float32)
         grouped = np.ascontiguousarray(x.reshape(len(x), 8, SLOTS // 8).mean(axis=2))
-        return memory.window(np.array(self.t_ns, np.int64), x, grouped, None)
+        return memory.window(np.array(self.t_ns, np.int64), x, grouped)

@@ -1,0 +1,213 @@
+"""A calibration in short steps, so that no frame waits for one: the same as :func:`csi_events.quiet.calibrate`.
+
+Differences of frames are made where they are needed instead of being kept, means and sums are gathered over a few
+frames or columns at a time, and eigenvectors are found in steps (:mod:`csi_events.eigen`). Between steps the frames
+are the only large thing that is held.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+
+import numpy as np
+
+from csi_events.change import KNOCK, lags
+from csi_events.eigen import leading
+from csi_events.gain_states import JUMP, MOST, OUTLIER, GainStates, few_values, forgets
+from csi_events.normalise import gain_normalised, live_in_steps
+from csi_events.quiet import Quiet
+from csi_events.stretch_sums import (
+    add_moments,
+    add_squares,
+    add_turned,
+    jumps_of,
+    remove,
+    write_along,
+    write_energies,
+    write_lengths,
+)
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+T = TypeVar("T")
+
+STEP_VALUES = 10_000
+"""Amplitudes that one step looks at."""
+STEP_PRODUCTS = 300_000
+FEWEST_ROWS = 16
+"""Products that one step adds up; but those of so many rows or columns at least, as each step goes through all sums."""
+PRODUCT_US, SUM_US = 1.3e-4, 1e-3
+"""What a product and a sum of such a step take, about."""
+NORMALISE_US, MOMENTS_US, LENGTHS_US, SQUARES_US = 6e-3, 2e-3, 1e-3, 1.5e-3
+TURN_US, ALONG_US, REMOVE_US, ENERGY_US = 2e-3, 1e-3, 2e-3, 2.5e-3
+"""What one value of a step takes, about: steps are put together so that a frame has no more than it can bear."""
+
+Steps = Generator[float, None, T]
+"""Yields what the next step will take, us, about; returns what all of them came to."""
+
+
+class _Noise(NamedTuple):
+    """What the differences of consecutive rows say."""
+
+    scale: NDArray[np.float64]
+    """(columns,): see :func:`csi_events.change.noise_scale`."""
+    power: NDArray[np.float64]
+    """(columns,): sum of the squares that it was made of."""
+    length: NDArray[np.float64]
+    """(rows - 1,): of the differences."""
+
+
+def calibration_in_steps(amplitude: NDArray[np.float32], t_s: NDArray[np.float64]) -> Steps[Quiet | None]:
+    """Learn a stream's quiet, see :func:`csi_events.quiet.calibrate`; in steps.
+
+    Args:
+        amplitude: (frames, antennas, sub-carriers), any unit; it is overwritten.
+        t_s: receive times, s, ascending.
+    """
+    live = yield from live_in_steps(amplitude)
+    x, usable = yield from _normalised(amplitude, live)
+    frames = len(x)
+    if frames < 4:
+        return None
+    gap = float(np.median(np.diff(t_s[usable])))
+    rate_hz = 1.0 / max(gap, 1e-4)
+    widths = np.array(lags(rate_hz, frames), dtype=np.int64)
+    total, squares = np.zeros(x.shape[1]), np.zeros(x.shape[1])
+    for first, stop in _parts(frames, x.shape[1]):
+        yield MOMENTS_US * (stop - first) * x.shape[1]
+        add_moments(x, first, stop, total, squares)
+    profile = x[0] + total / frames
+    spread = np.sqrt(np.maximum(squares / frames - (total / frames) ** 2, 0.0))
+    gain = yield from _gain_states(x, switches_only=False)
+    for first, stop in _parts(frames, x.shape[1] * len(gain.read)):
+        yield REMOVE_US * (stop - first) * x.shape[1] * len(gain.read)
+        remove(x, *gain, first, stop)
+    noise = (yield from _noise(x)).scale
+    energy = np.full((len(widths), frames), np.nan)
+    for first, stop in _parts(frames, x.shape[1] * len(widths), least=8):
+        yield ENERGY_US * (stop - first) * x.shape[1] * len(widths)
+        write_energies(x, noise, widths, first, stop, energy)
+    return Quiet(
+        live=live,
+        gain=gain,
+        inverse_noise=(1.0 / noise).astype(np.float32),
+        widths=widths,
+        level=np.asarray(np.nanmedian(energy[:, 2 * int(widths[0]) - 1 :], axis=1)),
+        profile=profile.astype(np.float32),
+        spread=np.maximum(spread, noise).astype(np.float32),
+        rate_hz=rate_hz,
+        seconds=float(t_s[-1] - t_s[0]),
+        frames=frames,
+    )
+
+
+def unseen_gain_in_steps(quiet: Quiet, amplitude: NDArray[np.float32]) -> Steps[Quiet | None]:
+    """Leave out gain states that are new, see :meth:`csi_events.quiet.Quiet.with_unseen_gain`; in steps.
+
+    Args:
+        quiet: the calibration that has not met them.
+        amplitude: (frames, antennas, sub-carriers); it is overwritten.
+    """
+    x, _ = yield from _normalised(amplitude, quiet.live)
+    if len(x) < 4:
+        return None
+    for first, stop in _parts(len(x), x.shape[1] * max(1, len(quiet.gain.read))):
+        yield REMOVE_US * (stop - first) * x.shape[1] * len(quiet.gain.read)
+        remove(x, *quiet.gain, first, stop)
+    joined = quiet.gain.joined((yield from _gain_states(x, switches_only=True)))
+    return replace(quiet, gain=joined) if len(joined.read) > len(quiet.gain.read) else None
+
+
+def _parts(rows: int, columns: int, least: int = 1) -> list[tuple[int, int]]:
+    """Cut so many rows in parts of about ``STEP_VALUES`` values and at least so many rows."""
+    step = max(least, 1, STEP_VALUES // max(1, columns))
+    return [(first, min(first + step, rows)) for first in range(0, rows, step)]
+
+
+def _normalised(
+    amplitude: NDArray[np.float32], live: NDArray[np.bool_]
+) -> Steps[tuple[NDArray[np.float32], NDArray[np.bool_]]]:
+    """Do what :func:`csi_events.normalise.gain_normalised` does; the rows take the place of the amplitudes."""
+    frames, columns = len(amplitude), int(live.sum())
+    rows = amplitude.reshape(-1)[: frames * columns].reshape(frames, columns)
+    usable = np.zeros(frames, np.bool_)
+    filled = 0
+    for first, stop in _parts(frames, live.size):
+        yield NORMALISE_US * (stop - first) * live.size
+        x, usable[first:stop] = gain_normalised(amplitude[first:stop], live)
+        rows[filled : filled + len(x)] = x
+        filled += len(x)
+    return rows[:filled], usable
+
+
+def _noise(x: NDArray[np.float32]) -> Steps[_Noise]:
+    """Do what :func:`csi_events.change.noise_scale` does."""
+    count, columns = len(x) - 1, x.shape[1]
+    length, power = np.empty(count), np.zeros(columns)
+    for first, stop in _parts(count, columns):
+        yield LENGTHS_US * (stop - first) * columns
+        write_lengths(x, first, stop, length)
+    weight = np.minimum(1.0, KNOCK * np.median(length) / np.maximum(length, 1e-9))
+    for first, stop in _parts(count, columns):
+        yield SQUARES_US * (stop - first) * columns
+        add_squares(x, first, stop, weight, power)
+    scale = np.sqrt(power / count)
+    return _Noise(np.maximum(scale, 0.3 * np.median(scale) + 1e-6), power, length)
+
+
+def _gain_states(x: NDArray[np.float32], *, switches_only: bool) -> Steps[GainStates]:
+    """Do what :func:`csi_events.gain_states.gain_states` does."""
+    count, columns = len(x) - 1, x.shape[1]
+    noise, power, length = yield from _noise(x)
+    weight = np.minimum(1.0, JUMP * np.median(length) / np.maximum(length, 1e-9))
+    edge = (1.0 + np.sqrt(columns / count)) ** 2 / columns
+    least = OUTLIER * edge * max(float(np.sum(power / noise**2)), 1e-12)
+    products = yield from _products(x, weight, noise)
+    found: list[NDArray[np.float64]] = []
+    looked_at = 0
+    for pair in leading(products, least):
+        if isinstance(pair, float):
+            yield pair
+            continue
+        looked_at += 1
+        if looked_at > columns - 1:
+            break
+        direction = pair[1]
+        if columns > count:
+            direction = np.zeros(columns)
+            for first, stop in _parts(count, columns):
+                yield TURN_US * (stop - first) * columns
+                add_turned(x, pair[1] * weight, first, stop, noise, direction)
+            direction /= np.sqrt(pair[0])
+        along = np.empty((len(x), 1))
+        for first, stop in _parts(len(x), columns):
+            yield ALONG_US * (stop - first) * columns
+            write_along(x, direction / noise, first, stop, along[:, 0])
+        if forgets(along)[0] and (not switches_only or few_values(along)[0]):
+            found.append(direction)
+        if len(found) == MOST:
+            break
+    directions = np.array(found).reshape(len(found), columns)
+    return GainStates((directions / noise).astype(np.float32), (directions * noise).astype(np.float32))
+
+
+def _products(
+    x: NDArray[np.float32], weight: NDArray[np.float64], noise: NDArray[np.float64]
+) -> Steps[NDArray[np.float64]]:
+    """Add up the smaller of the two products of the weighted differences with themselves."""
+    count, columns = len(x) - 1, x.shape[1]
+    size = min(count, columns)
+    products = np.zeros((size, size))
+    step = max(FEWEST_ROWS, STEP_PRODUCTS // size**2)
+    for first in range(0, max(count, columns), step):
+        yield size**2 * (step * PRODUCT_US + SUM_US)
+        if columns <= count:
+            jumps = jumps_of(x, first, min(first + step, count), 0, columns, weight, noise)
+            products += jumps.T @ jumps
+        else:
+            jumps = jumps_of(x, 0, count, first, min(first + step, columns), weight, noise)
+            products += jumps @ jumps.T
+    return products

@@ -1,0 +1,120 @@
+"""Frames prepared one by one against whole windows."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from csi_events.breathing import GROUPS
+from csi_events.change import change_scores
+from csi_events.levels import change_points
+from csi_events.normalise import gain_normalised, group_edges, group_means, window_amplitude
+from csi_events.offline import Recording
+from csi_events.open_window import Layout, OpenWindow, history_rows
+from csi_events.quiet import Quiet, calibrate
+from csi_events.stream import Stream
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from unit.events.signals import channel, quantised, times
+
+HOLD_NS = 15 * 10**9
+
+
+def learnt(iq: NDArray[np.int8], rate_hz: float) -> Quiet:
+    """The calibration of frames."""
+    quiet = calibrate(window_amplitude(iq), np.arange(len(iq)) / rate_hz)
+    assert quiet is not None
+    return quiet
+
+
+def switching(frames: int, antennas: int, seed: int) -> NDArray[np.int8]:
+    """I/Q of a radio with two gain states and a silent frame now and then; somebody walks in the second half."""
+    rng = np.random.default_rng(seed)
+    h = channel(frames, antennas=antennas, subcarriers=30, moving=np.arange(frames) > frames // 2, seed=seed)
+    h[rng.random(frames) < 0.3] *= np.linspace(0.7, 1.3, 30)
+    iq = quantised(h)
+    iq[120:][rng.random(frames - 120) < 0.03] = 0
+    return iq
+
+
+@settings(max_examples=15)
+@given(st.integers(1, 3), st.sampled_from([10.0, 50.0, 200.0]), st.integers(2, 40), st.integers(0, 2**32 - 1))
+def test_frames_one_by_one_say_what_whole_windows_say(antennas: int, rate_hz: float, size: int, seed: int) -> None:
+    """Rows, groups, scores, variance, shifts and profile equal those of the definitions over all frames at once."""
+    iq = switching(400, antennas, seed)
+    quiet = learnt(iq[:120], rate_hz)
+    layout, window = Layout.of(quiet.live), OpenWindow()
+    x, usable = gain_normalised(window_amplitude(iq[120:]), quiet.live)
+    numbers = np.flatnonzero(usable)
+    scores = change_scores(x, *quiet.gain, quiet.inverse_noise, quiet.widths, quiet.level, 0)
+    for first in range(0, 280, size):
+        for number in range(first, min(first + size, 280)):
+            window.add(number, iq[120 + number])
+            window.prepare(layout, quiet)
+        mine = (numbers >= first) & (numbers < first + size)
+        np.testing.assert_allclose(window.x, x[mine], rtol=1e-6)
+        edges = group_edges(quiet.live, GROUPS)
+        np.testing.assert_allclose(window.grouped[: mine.sum()], group_means(x[mine], edges), rtol=1e-5)
+        np.testing.assert_allclose(window.scores, scores[mine], atol=1e-4)
+        middle = window.score()
+        known = scores[mine][~np.isnan(scores[mine])]
+        assert (middle is None) == (not len(known))
+        assert middle is None or middle == pytest.approx(float(np.median(known)), abs=1e-4)
+        if mine.any():
+            assert window.variance == pytest.approx(float(x[mine].astype(float).var(axis=0).mean()), rel=1e-4, abs=1e-7)
+        y = (x[mine] * quiet.inverse_noise).astype(float)
+        assert window.change_points == len(change_points(y @ y.T, *y.shape))
+        whole = window_amplitude(iq[120 + first : 120 + min(first + size, 280)])
+        np.testing.assert_allclose(window.mean_profile, whole.mean(axis=(0, 1), dtype=float), rtol=1e-6)
+        window.rest(history_rows(quiet))
+
+
+@settings(max_examples=25)
+@given(st.integers(1, 3), st.permutations(range(16)), st.integers(0, 1000))
+def test_the_order_of_arrival_does_not_matter(antennas: int, order: list[int], seed: int) -> None:
+    """Frames of a window in any order leave what the same frames in the order of their times leave."""
+    iq, t_ns = switching(400, antennas, seed), times(400, 50)
+    streams = [Stream(HOLD_NS) for _ in range(2)]
+    for stream in streams:
+        stream.calibrate_with(learnt(iq[:120], 50))
+    results = []
+    for stream, arrived in zip(streams, (list(range(16)), order), strict=True):
+        for first in (192, 208):
+            numbers = [first + k for k in (arrived if first == 208 else range(16))]
+            result = stream.window(window_amplitude(iq[numbers]), iq[numbers], t_ns[numbers])
+        results.append((result, stream))
+    (a, plain), (b, shuffled) = results
+    assert a.score is not None
+    assert b.score == pytest.approx(a.score, abs=1e-7)
+    assert b.features.change_points == a.features.change_points
+    assert b.features.variance == pytest.approx(a.features.variance, rel=1e-6)
+    np.testing.assert_array_equal(shuffled.open.x, plain.open.x)
+    np.testing.assert_array_equal(shuffled.open.frames, plain.open.frames)
+    pairs = [stream.open.antenna_pairs for stream in (plain, shuffled)]
+    assert (pairs[0] is None) == (antennas == 1)
+    if pairs[0] is not None and pairs[1] is not None:
+        np.testing.assert_array_equal(pairs[0], pairs[1])
+
+
+def test_a_calibration_is_taken_up_between_windows_only() -> None:
+    """Frames that wait were prepared with the old one: another is refused until their window is closed."""
+    recording = Recording.from_iq(quantised(channel(200)), times(200, 50))
+    stream = Stream(HOLD_NS)
+    stream.frame(int(recording.t_ns[0]), recording.amplitude[0])
+    with pytest.raises(RuntimeError, match="1 frames wait"):
+        stream.calibrate_with(recording.calibrate(0, 100))
+    stream.close()
+    stream.calibrate_with(recording.calibrate(0, 100))
+    assert stream.baseline.quiet is not None
+
+
+def test_without_enough_frames_there_is_no_score() -> None:
+    """A first frame has nothing to be compared with."""
+    quiet = learnt(quantised(channel(120)), 50.0)
+    window = OpenWindow()
+    window.add(0, quantised(channel(1))[0])
+    window.prepare(Layout.of(quiet.live), quiet)
+    assert math.isnan(window.scores[0])
+    assert window.score() is None
