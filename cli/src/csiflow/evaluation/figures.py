@@ -98,6 +98,7 @@ def breathing_errors(path: Path, found: Sequence[Breaths]) -> Path | None:
     error.set_ylabel("error, breaths/min", fontsize=8)
     error.set_yscale("symlog", linthresh=0.1)
     answered.set_ylabel("% of seconds answered", fontsize=8)
+    answered.set_ylim(0, 105)
     answered.set_xlabel("true rate, breaths per minute")
     for axes in (error, answered):
         axes.grid(visible=True, alpha=0.3)

@@ -140,6 +140,7 @@ class _Axes:
         axes = self._axes
         axes.set_xscale("log")
         axes.set_yscale("symlog", linthresh=10)
+        axes.set_ylim(bottom=0)
         axes.set_xlabel(f"{wrong} per quiet hour ({self._watched_s:.0f} s watched; none is drawn as half of one)")
         axes.set_ylabel(f"median ms from the label to the {right}")
         axes.grid(visible=True, alpha=0.3)
