@@ -94,10 +94,12 @@ def parallel(work: Callable[[Item], Result], items: Sequence[Item], jobs: int) -
             yield item, work(item)
         return
     context = multiprocessing.get_context("spawn")
-    executor = ProcessPoolExecutor(min(jobs, len(items)), mp_context=context, initializer=_end_quietly)
+    executor = ProcessPoolExecutor(min(jobs, len(items)), mp_context=context, initializer=_heed_parent)
     with _terminated_as_interrupt():
         try:
-            yield from _as_they_come({executor.submit(work, item): item for item in items})
+            with _undisturbed():
+                futures = {executor.submit(work, item): item for item in items}
+            yield from _as_they_come(futures)
         except BaseException:
             executor.shutdown(wait=False, cancel_futures=True)
             for child in multiprocessing.active_children():
@@ -118,9 +120,32 @@ def _as_they_come(futures: dict[Future[Result], Item]) -> Iterator[tuple[Item, R
             yield futures[future], result
 
 
-def _end_quietly() -> None:
-    """Let Ctrl-C end a worker without a traceback: the parent says what happened."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+_SIGNALS = {signal.SIGINT, signal.SIGTERM}
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Hold signals back while workers start, who inherit that.
+
+    A worker would show a traceback when Ctrl-C met it, or when its parent turned away, before it runs any code of ours.
+    The mask is for the workers; the parent may have threads that take a signal in spite of it.
+    """
+    held: list[int] = []
+    handlers = {number: signal.signal(number, lambda number, _frame: held.append(number)) for number in _SIGNALS}
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    if held:
+        raise KeyboardInterrupt
+
+
+def _heed_parent() -> None:
+    """Let only the parent end a worker: Ctrl-C goes to both, and the parent says what happened."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -104,8 +104,9 @@ def test_options_that_cannot_be_used(tmp_path: Path, arguments: Sequence[str], m
     assert "Traceback" not in run.stderr
 
 
-def test_interrupted(tmp_path: Path) -> None:
-    """Ctrl-C ends the command and its processes without a report or a traceback."""
+@pytest.mark.parametrize("send", [os.kill, os.killpg])
+def test_interrupted(tmp_path: Path, send: Callable[[int, int], None]) -> None:
+    """Ctrl-C ends the command and its processes without a report or a traceback, from a terminal or for it alone."""
     for number in range(40):
         write(tmp_path / f"{number}.npz", (("empty", 60), ("walking", 60)), seed=number)
     command = [sys.executable, "-m", "csiflow", "eval", str(tmp_path), "--jobs", "2", "--json"]
@@ -115,10 +116,10 @@ def test_interrupted(tmp_path: Path) -> None:
         assert process.stderr is not None
         while not (children := _children(process.pid)):
             assert process.poll() is None
-        os.kill(process.pid, signal.SIGINT)
+        send(process.pid, signal.SIGINT)
         out, said = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert (out, "Traceback" in said) == ("", False)
+    assert (out, "Traceback" in said) == ("", False), said
     assert not any(Path(f"/proc/{child}/stat").exists() and _state(child) != "Z" for child in children)
 
 
