@@ -17,6 +17,7 @@ from csi_events.breathing.rules import RULES, Rules
 from csiflow.evaluation.breath_trace import BreathTrace, shown
 from csiflow.evaluation.breaths import Streamed
 from csiflow.evaluation.nulls import coloured, white
+from csiflow.evaluation.random_search import Ranges
 from csiflow.evaluation.statistics import rounded, wilson
 
 if TYPE_CHECKING:
@@ -39,8 +40,9 @@ RANGES: dict[str, tuple[float, float]] = {
 }
 """The constants that are chosen, and where they are looked for."""
 LOGARITHMIC = frozenset({"weight", "strong", "wander", "turnover_s", "min_z", "min_z_slow"})
-DRAWS, REFINED, BEST = 200, 200, 15
-"""Draws over the ranges, draws near the best so far, and how many of the best are averaged."""
+SEARCHED = Ranges(RANGES, LOGARITHMIC, spread=0.12, moved=0.4, best=15)
+DRAWS, REFINED = 200, 200
+"""Draws over the ranges, and draws near the best so far."""
 ERROR_COST, FALSE_COST = 20.0, 10.0
 """What is made small: the mean over sources of the % of seconds not answered where somebody breathes, this per breath a
 minute of mean error, and this per % of seconds answered where nobody does."""
@@ -125,7 +127,7 @@ class Search:
             name: [each for each in traces if each.source == name] for name in sorted({t.source for t in traces})
         }
         rng = np.random.default_rng(seed)
-        self._drawn = [{name: _draw(rng, name) for name in RANGES} for _ in range(DRAWS)]
+        self._drawn = [SEARCHED.draw(rng) for _ in range(DRAWS)]
         self._costs: dict[tuple[str, int], float] = {}
 
     @property
@@ -139,12 +141,10 @@ class Search:
         tried = [(self._first(number, chosen), drawn) for number, drawn in enumerate(self._drawn)]
         rng = np.random.default_rng((self._seed, 1))
         for _ in range(REFINED):
-            near = sorted(tried, key=lambda each: each[0])[int(rng.integers(BEST))][1]
-            drawn = {name: _draw(rng, name, near[name]) if rng.random() < 0.4 else near[name] for name in RANGES}
+            drawn = SEARCHED.near_best(rng, tried)
             rules = RULES._replace(**drawn)
             tried.append((float(np.mean([count(self._traces[name], rules).cost for name in chosen])), drawn))
-        best = [drawn for _, drawn in sorted(tried, key=lambda each: each[0])[:BEST]]
-        return RULES._replace(**{name: _mean(name, [drawn[name] for drawn in best]) for name in RANGES})
+        return RULES._replace(**SEARCHED.mean_of_best(tried))
 
     def _first(self, number: int, chosen: Sequence[str]) -> float:
         rules = RULES._replace(**self._drawn[number])
@@ -152,20 +152,6 @@ class Search:
             if (name, number) not in self._costs:
                 self._costs[name, number] = count(self._traces[name], rules).cost
         return float(np.mean([self._costs[name, number] for name in chosen]))
-
-
-def _draw(rng: np.random.Generator, name: str, near: float | None = None) -> float:
-    low, high = (float(np.log(bound)) if name in LOGARITHMIC else bound for bound in RANGES[name])
-    if near is None:
-        value = rng.uniform(low, high)
-    else:
-        middle = np.log(near) if name in LOGARITHMIC else near
-        value = np.clip(middle + rng.normal(0.0, 0.12 * (high - low)), low, high)
-    return float(np.exp(value) if name in LOGARITHMIC else value)
-
-
-def _mean(name: str, values: list[float]) -> float:
-    return float(np.exp(np.mean(np.log(values))) if name in LOGARITHMIC else np.mean(values))
 
 
 @dataclass(frozen=True, slots=True)

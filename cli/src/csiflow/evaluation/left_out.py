@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from csiflow.evaluation.labels import MOTION, NEITHER, QUIET
 from csiflow.evaluation.motion import AGREED, Motion
 from csiflow.evaluation.onsets import EARLY_S, labelled_onsets, rising, seconds_of, watched_quiet
+from csiflow.evaluation.random_search import Constants, Ranges, Tried
 from csiflow.evaluation.statistics import wilson
 
 if TYPE_CHECKING:
@@ -41,8 +42,9 @@ RANGES: dict[str, tuple[float, float]] = {
 }
 """The constants that are chosen, and where they are looked for."""
 LOGARITHMIC = frozenset({"begin_evidence", "end_evidence", "tail_memory_s", "tail_prior_s"})
-DRAWS, REFINED, BEST = 200, 500, 25
-"""Draws over the ranges, draws near the best so far, and how many of the best are averaged."""
+SEARCHED = Ranges(RANGES, LOGARITHMIC, spread=0.1, moved=0.5, best=25)
+DRAWS, REFINED = 200, 500
+"""Draws over the ranges, and draws near the best so far."""
 SEARCHES = 3
 """Searches, each from its own seed, that are averaged: the cost is flat near its least, and one search alone ends
 anywhere on that flat."""
@@ -184,41 +186,18 @@ def count(traces: Sequence[Trace], rules: Rules) -> Counted:
 
 def search(traces: Sequence[Trace]) -> Rules:
     """Choose constants for these recordings; every source weighs alike."""
-    found = [_search(traces, seed) for seed in range(SEARCHES)]
-    return _averaged([{name: getattr(rules, name) for name in RANGES} for rules in found])
+    return RULES._replace(**SEARCHED.mean([_search(traces, seed) for seed in range(SEARCHES)]))
 
 
-def _search(traces: Sequence[Trace], seed: int) -> Rules:
+def _search(traces: Sequence[Trace], seed: int) -> Constants:
     rng = np.random.default_rng(seed)
     sources = [[each for each in traces if each.source == name] for name in sorted({t.source for t in traces})]
-    tried: list[tuple[float, dict[str, float]]] = []
+    tried: list[Tried] = []
     for number in range(DRAWS + REFINED):
-        if number < DRAWS:
-            drawn = {name: _draw(rng, name) for name in RANGES}
-        else:
-            near = sorted(tried, key=lambda each: each[0])[int(rng.integers(BEST))][1]
-            drawn = {name: _draw(rng, name, near[name]) if rng.random() < 0.5 else near[name] for name in RANGES}
+        drawn = SEARCHED.draw(rng) if number < DRAWS else SEARCHED.near_best(rng, tried)
         rules = RULES._replace(**drawn)
         tried.append((sum(count(own, rules).cost for own in sources) / len(sources), drawn))
-    return _averaged([drawn for _, drawn in sorted(tried, key=lambda each: each[0])[:BEST]])
-
-
-def _averaged(choices: Sequence[dict[str, float]]) -> Rules:
-    return RULES._replace(**{name: _mean(name, [chosen[name] for chosen in choices]) for name in RANGES})
-
-
-def _draw(rng: np.random.Generator, name: str, near: float | None = None) -> float:
-    low, high = (np.log(bound) if name in LOGARITHMIC else bound for bound in RANGES[name])
-    if near is None:
-        value = rng.uniform(low, high)
-    else:
-        middle = np.log(near) if name in LOGARITHMIC else near
-        value = np.clip(middle + rng.normal(0.0, 0.1 * (high - low)), low, high)
-    return float(np.exp(value) if name in LOGARITHMIC else value)
-
-
-def _mean(name: str, values: list[float]) -> float:
-    return float(np.exp(np.mean(np.log(values))) if name in LOGARITHMIC else np.mean(values))
+    return SEARCHED.mean_of_best(tried)
 
 
 @dataclass(frozen=True, slots=True)
