@@ -16,11 +16,10 @@ from csi_events.baseline import Promise
 from csi_events.calibration_feed import KnownCalibrations
 from csi_events.messages import Source
 from csi_events.result import WindowResult
-from csi_events.stored import StoredCalibrationError, quiet_of, record_of
+from csi_events.stored import StoredCalibrationError, quiet_of, record_of, without_arrays, written
 from csi_events.stream import Stream
 
 log = structlog.get_logger(__name__)
-_encode = msgspec.json.Encoder().encode
 
 SNAPSHOT_NS = 300_000_000_000
 """Event time between two records of an unchanged calibration, for the level and the tail learnt since."""
@@ -35,7 +34,7 @@ class StreamCalibrations:
     about: Source
     known: KnownCalibrations
     record: StreamCalibration | None = None
-    """What was last restored or written down."""
+    """What was last restored or written down, without the arrays: those are in the stream's own calibration."""
     written_ns: int = 0
     """Event time of that."""
     learnt_until: Origin | None = None
@@ -68,7 +67,9 @@ class StreamCalibrations:
         last, self.learnt_until = self.learnt_until, None
         if stream.baseline.learning is not None or stream.baseline.next_quiet is not None:
             self.learnt_until = last or origin
-        if result.calibrated and quiet is not None and learnt is not None:
+        if quiet is None:
+            return
+        if result.calibrated and learnt is not None:
             self.record = record_of(self.about, quiet, learnt, stream.judgement.decision, last or origin)
         elif self.record is not None and now_ns - self.written_ns >= SNAPSHOT_NS:
             level, tail = round(stream.judgement.decision.level, 4), round(stream.judgement.decision.tail, 4)
@@ -76,7 +77,7 @@ class StreamCalibrations:
         else:
             return
         self.written_ns = now_ns
-        yield Output(CALIBRATION.name, self.key.encode(), _encode(self.record))
+        yield Output(CALIBRATION.name, self.key.encode(), written(self.record, quiet))
 
     def _restore(self, stream: Stream, now_ns: int) -> None:
         stored = self.known.stored.get(self.key)
@@ -92,4 +93,4 @@ class StreamCalibrations:
             self.known.stored.pop(self.key, None)
             return
         stream.restore(quiet, stored.quiet_level, stored.quiet_tail, stored.last_ns)
-        self.record, self.written_ns = stored, now_ns
+        self.record, self.written_ns = without_arrays(stored), now_ns
