@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import ast
-import os
-import subprocess
-import sys
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -13,9 +10,11 @@ from typing import Any
 import csi_events
 import numpy as np
 import pytest
-from csi_events._compile import kernel, source_digest
+from csi_events._compile import kernel
 from csi_events.multi_bssid.slots import Record, flags, floats, integers
+from csi_runtime.kernel_cache import cached_under, source_digest
 from numba.core.dispatcher import Dispatcher
+from support.kernels import follows_edits
 
 HELPER = """
 from csi_events._compile import kernel
@@ -36,23 +35,9 @@ print(answer(), sum(answer.stats.cache_hits.values()))
 """
 
 
-def run(folder: Path) -> list[str]:
-    """Run the two-module program with a cache of its own; its answer and cache hits."""
-    environment = {**os.environ, "NUMBA_CACHE_DIR": str(folder / "cache"), "PYTHONDONTWRITEBYTECODE": "1"}
-    done = subprocess.run(
-        [sys.executable, "caller.py"], cwd=folder, env=environment, check=True, capture_output=True, text=True
-    )
-    return done.stdout.split()
-
-
 def test_an_edit_of_a_called_file_reaches_cached_callers(tmp_path: Path) -> None:
     """The second run takes the cache; after an edit of the helper only, the caller's answer is the new one."""
-    (tmp_path / "caller.py").write_text(CALLER)
-    (tmp_path / "helper.py").write_text(HELPER.format(value=1))
-    assert run(tmp_path) == ["1", "0"]
-    assert run(tmp_path) == ["1", "1"]
-    (tmp_path / "helper.py").write_text(HELPER.format(value=2))
-    assert run(tmp_path) == ["2", "0"]
+    follows_edits(tmp_path, CALLER, HELPER)
 
 
 def foreign(compiled: Any, file: Path) -> set[str]:
@@ -86,8 +71,8 @@ def test_kernels_that_need_other_files_are_composed() -> None:
             needed: Any = compiled
             others = foreign(needed, file)
             if others:
-                stamp = needed._cache._cache_file._source_stamp
-                assert stamp == source_digest(file.parent), f"{name}.{needed.py_func.__name__} uses {others}"
+                keyed = cached_under(needed)
+                assert keyed == source_digest(file.parent), f"{name}.{needed.py_func.__name__} uses {others}"
                 checked.add(needed.py_func.__name__)
     assert {"observe", "embed", "judge_in_turn", "feedback_gradient", "adapt"} <= checked
 

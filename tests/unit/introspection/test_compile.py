@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -14,7 +11,9 @@ from csi_introspection import _compile, bundle, stream
 from csi_introspection.measure import measure
 from csi_introspection.offline import analyse
 from csi_introspection.reference import references
+from csi_runtime.kernel_cache import cached_under, source_digest
 from numba.core.dispatcher import Dispatcher
+from support.kernels import follows_edits
 from unit.introspection.rooms import feed, room
 
 HELPER = """
@@ -37,23 +36,9 @@ print(answer(), sum(answer.stats.cache_hits.values()))
 """
 
 
-def run(folder: Path) -> list[str]:
-    """Run the two-module program with a cache of its own; its answer and cache hits."""
-    environment = {**os.environ, "NUMBA_CACHE_DIR": str(folder / "cache"), "PYTHONDONTWRITEBYTECODE": "1"}
-    done = subprocess.run(
-        [sys.executable, "caller.py"], cwd=folder, env=environment, check=True, capture_output=True, text=True
-    )
-    return done.stdout.split()
-
-
 def test_an_edit_of_a_called_file_reaches_cached_callers(tmp_path: Path) -> None:
     """The second run takes the cache; after an edit of the helper only, the caller's answer is the new one."""
-    (tmp_path / "caller.py").write_text(CALLER)
-    (tmp_path / "helper.py").write_text(HELPER.format(value=1))
-    assert run(tmp_path) == ["1", "0"]
-    assert run(tmp_path) == ["1", "1"]
-    (tmp_path / "helper.py").write_text(HELPER.format(value=2))
-    assert run(tmp_path) == ["2", "0"]
+    follows_edits(tmp_path, CALLER, HELPER)
 
 
 def kernels() -> dict[str, Any]:
@@ -71,10 +56,10 @@ def kernels() -> dict[str, Any]:
 
 def test_every_kernel_carries_the_packages_digest() -> None:
     """The stamp numba compares is the digest of the whole package, for kernels of any file, ``bundle`` included."""
-    digest = _compile.source_digest(Path(_compile.__file__).parent)
+    digest = source_digest(Path(_compile.__file__).parent, _compile.KERNELS)
     found = kernels()
     assert {"dtw.advance_cells", "frame.advance_frame", "bundle.bundle", "onset.advance_onset"} <= set(found)
-    stale = {name for name, compiled in found.items() if compiled._cache._cache_file._source_stamp != digest}
+    stale = {name for name, compiled in found.items() if cached_under(compiled) != digest}
     assert stale == set()
 
 
@@ -84,16 +69,6 @@ def test_numbas_own_constructor_of_the_state_is_not_used() -> None:
     stream.warm_up()
     assert bundle.bundle.signatures  # type: ignore[attr-defined]
     assert "_StructRefProxy__numba_ctor" not in {name for kind in bundle.State.__mro__ for name in vars(kind)}
-
-
-def test_the_digest_knows_names_and_texts(tmp_path: Path) -> None:
-    """Renaming or editing a file gives another digest."""
-    (tmp_path / "a.py").write_text("x = 1")
-    first = _compile.source_digest(tmp_path)
-    (tmp_path / "a.py").write_text("x = 2")
-    second = _compile.source_digest(tmp_path)
-    (tmp_path / "a.py").rename(tmp_path / "b.py")
-    assert len({first, second, _compile.source_digest(tmp_path)}) == 3
 
 
 def test_one_specialisation_serves_every_stream() -> None:

@@ -7,11 +7,11 @@ text of its own file, so a kernel calls kernels of its own file only; one that c
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from csi_runtime.kernel_cache import cache_under, source_digest
 from numba import from_dtype, njit, types
 
 if TYPE_CHECKING:
@@ -21,14 +21,6 @@ FASTMATH = {"contract", "reassoc", "arcp", "nsz"}
 """Lets sums be vectorised; keeps NaN, which means "not known" here."""
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
-
-
-def source_digest(folder: Path) -> bytes:
-    """SHA-256 over the names and texts of the Python files in and below ``folder``, in name order."""
-    digest = hashlib.sha256()
-    for file in sorted(folder.rglob("*.py")):
-        digest.update(str(file.relative_to(folder)).encode() + b"\0" + file.read_bytes() + b"\0")
-    return digest.digest()
 
 
 def kernel(*signatures: str, composed: bool = False, **records: np.dtype[np.void]) -> Callable[[_Function], _Function]:
@@ -46,9 +38,7 @@ def kernel(*signatures: str, composed: bool = False, **records: np.dtype[np.void
     def decorate(function: _Function) -> _Function:
         compiled: Any = njit(cache=True, nogil=True, fastmath=FASTMATH, error_model="numpy")(function)
         if composed:
-            # numba offers no public way to widen the stamp; tests/unit/events/test_compile.py watches this seam
-            folder = Path(function.__code__.co_filename).parent
-            compiled._cache._cache_file._source_stamp = source_digest(folder)  # noqa: SLF001
+            cache_under(compiled, source_digest(Path(function.__code__.co_filename).parent))
         for signature in signatures:
             compiled.compile(eval(signature, {}, names))  # noqa: S307 - as numba itself reads them; all are literals
         compiled.disable_compile()
