@@ -1,6 +1,7 @@
 """The Faust application both consumers are built on: batch delivery, warm-up, at-least-once commits."""
 
 from csi_streaming.frames import FrameDecoder
+from csi_streaming.latest import Latest
 from csi_streaming.partitions import partition_of
 from csi_streaming.processor import Batch, MakeProcessor, Output, Processor
 from csi_streaming.service import run_service
@@ -10,6 +11,7 @@ from csi_streaming.skipped import SkippedRecords
 __all__ = [
     "Batch",
     "FrameDecoder",
+    "Latest",
     "MakeProcessor",
     "Output",
     "Processor",

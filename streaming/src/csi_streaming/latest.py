@@ -6,25 +6,31 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from csi_schemas.topics import LATEST
-from csi_streaming import Output
+
+from csi_streaming.processor import Output
 
 
 @dataclass(slots=True)
 class Latest:
-    """The newest update of one stream: sent at once, or when ``interval_ns`` are over since the one before."""
+    """The newest result of one stream: sent at once, or when ``interval_ns`` are over since the one before."""
 
     key: bytes
     interval_ns: int
     sent_ns: int | None = None
-    """Receive time of the update that was sent last."""
+    """Receive time of the result that was sent last."""
     pending: tuple[int, bytes] | None = None
-    """Receive time of an update and the update, which waits for its turn."""
+    """Receive time of a result and the result, which waits for its turn."""
     since_ns: int | None = None
     """Processing time of the tick that first saw it wait."""
 
-    def hold(self, at_ns: int, update: bytes) -> None:
-        """Keep an update of this receive time, in place of one that still waits."""
-        self.pending, self.since_ns = (at_ns, update), None
+    @classmethod
+    def of(cls, node: str, label: str, provenance: str, kind: str, interval_ns: int) -> Latest:
+        """Begin for the results of this ``kind`` that a node's stream gives."""
+        return cls(f"{node}/{label}/{provenance}/{kind}".encode(), interval_ns)
+
+    def hold(self, at_ns: int, result: bytes) -> None:
+        """Keep a result of this receive time, in place of one that still waits."""
+        self.pending, self.since_ns = (at_ns, result), None
 
     def due(self) -> Iterator[Output]:
         """Send what is held if its turn has come."""
@@ -34,7 +40,7 @@ class Latest:
             yield self._send(self.pending)
 
     def waited(self, now_ns: int) -> Iterator[Output]:
-        """Send what a tick has seen wait for the interval: the last update before a silence must go there as well."""
+        """Send what a tick has seen wait for the interval: the last result before a silence must go there as well."""
         if self.pending is None:
             return
         if self.since_ns is None:

@@ -14,13 +14,12 @@ from csi_schemas.common import Origin, channel_of
 from csi_schemas.frame import MultiBssidFrame
 from csi_schemas.iq import iq_view
 from csi_schemas.topics import EVENTS, SENSING
-from csi_streaming import Output
+from csi_streaming import Latest, Output
 from csi_streaming.frames import FrameDecoder
 
 from csi_events.calibration_feed import KnownCalibrations
 from csi_events.calibrations import StreamCalibrations
 from csi_events.channels import Channels
-from csi_events.latest import Latest
 from csi_events.messages import Source, sensing_update, window_events
 from csi_events.multi_bssid.streams import Learnt, ScanStreams
 from csi_events.result import WindowResult
@@ -172,9 +171,7 @@ class EventsProcessor:
         return Entry(
             about=about,
             key=stream.node_id.encode(),
-            latest=Latest(
-                f"{stream.node_id}/{stream.label}/{frame.provenance}/sensing_update".encode(), self._latest_ns
-            ),
+            latest=Latest.of(stream.node_id, stream.label, frame.provenance, "sensing_update", self._latest_ns),
             window=WindowBuffer.empty(self._rule),
             stream=Stream(self._hold_ns),
             calibrations=StreamCalibrations(about, self._calibrations),

@@ -15,8 +15,8 @@ from csi_runtime.metrics import (
     INTROSPECTION_SNAPSHOTS,
 )
 from csi_schemas.common import Origin, StreamKey, channel_of
-from csi_schemas.topics import INTROSPECTION, LATEST
-from csi_streaming import FrameDecoder, Output
+from csi_schemas.topics import INTROSPECTION
+from csi_streaming import FrameDecoder, Latest, Output
 
 from csi_introspection.cluster.member import Company, MemberFeed
 from csi_introspection.cluster.zones import Zones
@@ -45,15 +45,11 @@ class Entry:
     stream: FrameStream
     writer: SnapshotWriter
     key: bytes
-    latest_key: bytes
+    latest: Latest
     members: MemberFeed
     """To the zones of the node."""
     newest_ns: int = 0
     """Receive time of the newest frame."""
-    latest_ns: int | None = None
-    """Receive time of the frame whose snapshot was last put on csi.latest.v1."""
-    waiting: bytes | None = None
-    """The newest snapshot, while it is not on csi.latest.v1."""
     noticed_frames: int = -1
     """Frames at the last tick that saw new ones."""
     noticed_ns: int = 0
@@ -113,9 +109,8 @@ class IntrospectionProcessor:
             snapshots += 1
             outputs.append(Output(INTROSPECTION.name, entry.key, value))
             outputs += entry.members.outputs(snapshot)
-            entry.waiting = value
-            if entry.latest_ns is None or abs(frame.timestamp_ns - entry.latest_ns) >= self._latest_ns:
-                outputs.append(self._latest(entry, value))
+            entry.latest.hold(frame.timestamp_ns, value)
+            outputs += entry.latest.due()
         INTROSPECTION_SNAPSHOTS.inc(snapshots)
         return outputs
 
@@ -125,13 +120,11 @@ class IntrospectionProcessor:
             self.replace_signatures(current)
         outputs: list[Output] = []
         for key, entry in list(self.entries.items()):
+            outputs += entry.latest.waited(now_ns)
             if entry.stream.frame_count != entry.noticed_frames:
                 entry.noticed_frames, entry.noticed_ns = entry.stream.frame_count, now_ns
                 continue
-            silent_ns = now_ns - entry.noticed_ns
-            if entry.waiting is not None and silent_ns >= self._latest_ns:
-                outputs.append(self._latest(entry, entry.waiting))
-            if silent_ns >= self._idle_ns:
+            if now_ns - entry.noticed_ns >= self._idle_ns:
                 self._forget(key, "idle")
         return outputs
 
@@ -152,14 +145,10 @@ class IntrospectionProcessor:
                 FrameStream(frame.n_antennas, frame.n_subcarriers, self._signatures),
                 SnapshotWriter(frame.node_id, label, frame.provenance, frame.source),
                 frame.node_id.encode(),
-                f"{frame.node_id}/{label}/{frame.provenance}/introspection_snapshot".encode(),
+                Latest.of(frame.node_id, label, frame.provenance, "introspection_snapshot", self._latest_ns),
                 MemberFeed(frame.node_id, self._zones, self._company),
             )
         return entry
-
-    def _latest(self, entry: Entry, value: bytes) -> Output:
-        entry.latest_ns, entry.waiting = entry.newest_ns, None
-        return Output(LATEST.name, entry.latest_key, value)
 
     def _make_room(self) -> None:
         if len(self.entries) < self._settings.max_streams:

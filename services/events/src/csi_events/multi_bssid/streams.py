@@ -11,10 +11,9 @@ import structlog
 from csi_runtime.metrics import EVENTS_EMITTED, EVENTS_FORGOTTEN, EVENTS_WINDOWS, STREAM_SKIPPED
 from csi_schemas.common import Origin
 from csi_schemas.topics import EVENTS, SENSING
-from csi_streaming import Output
+from csi_streaming import Latest, Output
 
 from csi_events.features import FeatureMemory
-from csi_events.latest import Latest
 from csi_events.multi_bssid.messages import LABEL, ScanSource, breathing_events, scan_update, turn_event
 from csi_events.multi_bssid.pipeline import Pipeline
 from csi_events.multi_bssid.scan import from_frame
@@ -150,7 +149,7 @@ class ScanStreams:
         return ScanEntry(
             about=about,
             key=frame.node_id.encode(),
-            latest=Latest(f"{frame.node_id}/{LABEL}/{frame.provenance}/sensing_update".encode(), self._latest_ns),
+            latest=Latest.of(frame.node_id, LABEL, frame.provenance, "sensing_update", self._latest_ns),
             pipeline=Pipeline(self._settings.multi_bssid),
             window=ScanWindow(self._settings.window_frames, self._window_ns),
         )
