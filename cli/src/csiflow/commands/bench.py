@@ -19,6 +19,7 @@ BENCHES = {
     "multi-bssid": "multi_bssid.py",
     "onset": "onset.py",
     "regimes": "regimes.py",
+    "robustness": "robustness.py",
     "rooms": "rooms.py",
     "fingerprints": "fingerprints.py",
     "windows": "windows.py",
