@@ -9,13 +9,14 @@ import numpy as np
 from csi_events.offline import frame_states, run
 from csi_introspection.frame import TOP
 from csi_introspection.offline import follow
-from csi_schemas.events import BreathingEstimated, MotionStarted
+from csi_schemas.events import BreathingEstimated, MotionEnded, MotionStarted
 from csi_schemas.introspection import Regime
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from csi_events.offline import Judged
     from csi_schemas.introspection import IntrospectionSnapshot, NotApplicable
     from csi_schemas.signature import Signature
 
@@ -33,6 +34,8 @@ class WindowAnswers:
     """(T,) debounced motion of the window each frame is in."""
     started: NDArray[np.int64]
     """Frames on which MotionStarted was said: the last ones of the deciding windows."""
+    ended: NDArray[np.int64]
+    """Frames on which MotionEnded was."""
     breaths_per_minute: list[float]
     """Of every BreathingEstimated."""
 
@@ -66,10 +69,16 @@ class FrameAnswers:
 def window_answers(labelled: LabelledRecording, calibration: Calibration | None) -> WindowAnswers:
     """Run the windowed path; without a calibration it makes its own, as the service does."""
     judged = list(run(labelled.recording, calibration.quiet if calibration else None))
+    return judged_answers(judged, len(labelled.truth))
+
+
+def judged_answers(judged: Sequence[Judged], count: int) -> WindowAnswers:
+    """Return what the windows of a recording of ``count`` frames say."""
     events = [(window.stop - 1, event) for window in judged for event in window.events]
     return WindowAnswers(
-        frame_states(judged, len(labelled.truth)),
+        frame_states(judged, count),
         np.array([frame for frame, event in events if isinstance(event, MotionStarted)], np.int64),
+        np.array([frame for frame, event in events if isinstance(event, MotionEnded)], np.int64),
         [event.breathing_rate_bpm for _, event in events if isinstance(event, BreathingEstimated)],
     )
 

@@ -27,6 +27,7 @@ from csiflow.evaluation.curves import (
     onset_curve,
     recognition_curve,
 )
+from csiflow.evaluation.ends import Ends, count_ends
 from csiflow.evaluation.errors import EvaluationError
 from csiflow.evaluation.labels import Labelling
 from csiflow.evaluation.motion import Motion, count_motion
@@ -45,6 +46,7 @@ class Outcome:
     motion: Motion = field(default_factory=Motion)
     onsets: Onsets = field(default_factory=Onsets)
     alarms: Alarms = field(default_factory=Alarms)
+    ends: Ends = field(default_factory=Ends)
     recognition: Recognition = field(default_factory=Recognition)
     breathing: Breathing = field(default_factory=Breathing)
     regimes: Regimes = field(default_factory=Regimes)
@@ -62,6 +64,7 @@ class Outcome:
         self.motion.add(other.motion)
         self.onsets.add(other.onsets)
         self.alarms.add(other.alarms)
+        self.ends.add(other.ends)
         self.recognition.add(other.recognition)
         self.breathing.add(other.breathing)
         self.regimes.add(other.regimes)
@@ -82,6 +85,7 @@ class Outcome:
             "onset": self.onsets.figures(),
             "false_alarms_per_hour": alarms["onset"]["per_hour"],
             "false_alarms": alarms,
+            "end": self.ends.figures(),
             "recognition": self.recognition.figures(),
             "breathing": self.breathing.figures(),
             "regimes": self.regimes.figures(),
@@ -214,6 +218,7 @@ def _count(labelled: LabelledRecording, windows: WindowAnswers, frames: FrameAns
         labelled.name,
         onsets=count_onsets(labelled, frames, windows, counted),
         alarms=count_alarms(labelled, frames, windows, counted),
+        ends=count_ends(labelled, windows, counted),
         recognition=count_recognition(labelled, frames, windows, counted),
         breathing=count_breathing(labelled.bpm, windows.breaths_per_minute),
         regimes=count_regimes(labelled, frames),

@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from csi_events.offline import Judged, Recording, frame_states, run
-from csi_schemas.events import MotionStarted
+from csi_events.offline import Judged, Recording, run
 from numpy.typing import NDArray
 
-from csiflow.evaluation.answers import WindowAnswers, frame_answers
+from csiflow.evaluation.answers import frame_answers, judged_answers
 from csiflow.evaluation.breaths import WAIT_S
 from csiflow.evaluation.calibration import Calibration, first_quiet, foreign_wait_s, learn
 from csiflow.evaluation.labels import QUIET, Labelling
@@ -170,7 +169,7 @@ def watch(task: Task, played: LabelledRecording, sent: LabelledRecording) -> Rob
     stretch = first_quiet(sent, task.skip_s)
     calibration = _calibration(task, played, sent)
     judged = list(run(played.recording, calibration.quiet))
-    windows = _answers(judged, len(played.truth))
+    windows = judged_answers(judged, len(played.truth))
     frames = frame_answers(played, ())
     counted = stretch.counted if stretch else int(np.searchsorted(sent.seconds, foreign_wait_s(sent)))
     t = sent.seconds
@@ -202,11 +201,6 @@ def _calibration(task: Task, played: LabelledRecording, sent: LabelledRecording)
     if stretch is None:
         raise ValueError(f"{sent.path} has no quiet that could calibrate")
     return learn(played, stretch)
-
-
-def _answers(judged: list[Judged], frames: int) -> WindowAnswers:
-    started = [w.stop - 1 for w in judged for event in w.events if isinstance(event, MotionStarted)]
-    return WindowAnswers(frame_states(judged, frames), np.array(started, np.int64), [])
 
 
 def _count_breaths(found: Robust, task: Task, judged: list[Judged], sent: LabelledRecording) -> None:

@@ -79,7 +79,8 @@ def tables(report: Report) -> list[Table]:
     pools = {name: outcome.figures() for name, outcome in groups.items()} if len(groups) > 1 else {}
     total = {"total": report.total.figures()} if len(each) > 1 else {}
     sections = [each, pools, total]
-    built = [_motion(sections), _onset(sections), _missed(report), _recognition(sections), _breathing(sections)]
+    built = [_motion(sections), _turns(sections), _onset(sections), _missed(report)]
+    built += [_recognition(sections), _breathing(sections)]
     built.append(_regimes(total or each))
     if report.total.beside:
         built.append(_beside(report))
@@ -111,6 +112,31 @@ def _motion(sections: Sequence[Mapping[str, Any]]) -> Table:
             _interval(r["motion"]["recall_interval"]),
         ),
     )
+    return table
+
+
+def _turns(sections: Sequence[Mapping[str, Any]]) -> Table:
+    """Return how soon the windowed path says that motion began and that it is over."""
+    table = _table(
+        "events of the windowed path",
+        *("abrupt starts", "ms", "gentle starts", "ms", "false/h", "ends", "missed", "already over", "ms"),
+    )
+
+    def starts(figures: Mapping[str, Any], kind: str) -> tuple[str, str]:
+        found = figures["onset"][kind]
+        return str(found["count"]), number(found["window"]["ms_median"])
+
+    def cells(r: Mapping[str, Any]) -> tuple[str, ...]:
+        end, alarms = r["end"], r["false_alarms"]["window"]
+        return (
+            *starts(r, "abrupt"),
+            *starts(r, "gentle"),
+            number(alarms["per_hour"]),
+            *(str(end[part]) for part in ("count", "missed", "already")),
+            number(end["ms_median"]),
+        )
+
+    _fill(table, sections, lambda r: r["onset"]["count"] + r["end"]["count"] + r["false_alarms"]["quiet_s"], cells)
     return table
 
 

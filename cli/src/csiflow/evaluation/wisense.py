@@ -76,7 +76,8 @@ class Wisense:
         profile = _calibrated(quiet)
         frames, detector = frames_of(recording), PresenceDetector()
         t = (recording.t_ns - recording.t_ns[0]) * 1e-9
-        moving, started, before = np.zeros(len(t), bool), [], False
+        moving, before = np.zeros(len(t), bool), False
+        turned: dict[bool, list[int]] = {True: [], False: []}
         first = 0
         for poll in range(1, int(t[-1] / POLL_S) + 2):
             stop = int(np.searchsorted(t, poll * POLL_S, side="right"))
@@ -85,11 +86,11 @@ class Wisense:
                 present = bool(detector.detect(window, calibration=profile).present)
             except WiSenseError:  # too few frames so far: its Monitor keeps what it said before
                 present = before
-            if present and not before and stop > first:
-                started.append(stop - 1)
+            if present != before and stop > first:
+                turned[present].append(stop - 1)
             moving[first:stop] = present
             first, before = stop, present
-        return WindowAnswers(moving, np.array(started, np.int64), [])
+        return WindowAnswers(moving, np.array(turned[True], np.int64), np.array(turned[False], np.int64), [])
 
     def breathing(self, recording: Recording) -> NDArray[np.float64]:
         """Ask the breathing estimator at the end of every second about the newest ``BREATHING_WINDOW_S``."""

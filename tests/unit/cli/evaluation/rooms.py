@@ -105,10 +105,13 @@ def frame_answers(
 
 
 def window_answers(
-    count: int, started: tuple[int, ...] = (), moving: tuple[tuple[int, int], ...] = ()
+    count: int,
+    started: tuple[int, ...] = (),
+    moving: tuple[tuple[int, int], ...] = (),
+    ended: tuple[int, ...] = (),
 ) -> WindowAnswers:
     """Answers of the windowed path as a test wants them."""
     states = np.zeros(count, bool)
     for first, stop in moving:
         states[first:stop] = True
-    return WindowAnswers(states, np.array(started, np.int64), [])
+    return WindowAnswers(states, np.array(started, np.int64), np.array(ended, np.int64), [])

@@ -45,7 +45,7 @@ class Clairvoyant:
         self.calibrated_on = quiet
         t = (recording.t_ns - recording.t_ns[0]) * 1e-9
         moving = (t >= self.between[0]) & (t < self.between[1])
-        return WindowAnswers(moving, np.flatnonzero(moving)[:1], [])
+        return WindowAnswers(moving, np.flatnonzero(moving)[:1], np.flatnonzero(moving)[-1:] + 1, [])
 
     def breathing(self, recording: Recording) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
         """Always 12."""

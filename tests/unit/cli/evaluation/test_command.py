@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import os
@@ -22,6 +23,7 @@ from csiflow.evaluation.outcome import Settings, judge
 from csiflow.evaluation.recording import load
 from csiflow.evaluation.report import Report, tables
 from rich.console import Console
+from support.waiting import wait_for
 from unit.cli.evaluation.rooms import RATE_HZ, loaded, signature, write
 from unit.events.signals import channel, quantised
 
@@ -120,7 +122,8 @@ def test_interrupted(tmp_path: Path, send: Callable[[int, int], None]) -> None:
         out, said = process.communicate(timeout=60)
     assert process.returncode == 130
     assert (out, "Traceback" in said) == ("", False), said
-    assert not any(Path(f"/proc/{child}/stat").exists() and _state(child) != "Z" for child in children)
+    # the tracker of multiprocessing's resources ends when it sees that its parent has, so a little later
+    asyncio.run(wait_for(lambda: not any(map(_alive, children)), what="every process of the command ends"))
 
 
 def _children(pid: int) -> list[int]:
@@ -128,6 +131,14 @@ def _children(pid: int) -> list[int]:
     if not path.exists():
         pytest.skip("needs /proc/PID/task/TID/children to see the processes that are started")
     return [int(child) for child in path.read_text().split()]
+
+
+def _alive(pid: int) -> bool:
+    """Whether a process runs; one that ended and was not waited for does not."""
+    try:
+        return _state(pid) != "Z"
+    except FileNotFoundError:
+        return False
 
 
 def _state(pid: int) -> str:

@@ -10,6 +10,7 @@ import pytest
 from csi_schemas.introspection import NotApplicable
 from csiflow.evaluation.breathing import count_breathing
 from csiflow.evaluation.curves import onset_curve, recognition_curve, separate
+from csiflow.evaluation.ends import count_ends
 from csiflow.evaluation.motion import Motion, count_motion
 from csiflow.evaluation.onsets import Onsets, count_alarms, count_onsets
 from csiflow.evaluation.outcome import Outcome, pooled
@@ -75,6 +76,24 @@ def test_a_missed_onset_counts_against_the_median(tmp_path: Path) -> None:
     assert figures["ratio_vs_window"] == pytest.approx(20 / 6, abs=0.01)
     none = count_onsets(labelled, frame_answers(750), windows, 0).figures()
     assert (none["missed"], none["frames_median"], none["ratio_vs_window"]) == (3, None, 0)
+
+
+def test_time_to_the_end_of_a_motion(tmp_path: Path) -> None:
+    """From the first quiet frame; a rest below 2 s is no end, and what was no longer said to move cannot be timed."""
+    labelled = loaded(
+        tmp_path,
+        (("empty", 2), ("walking", 2), ("empty", 4), ("walking", 2), ("empty", 1.5), ("walking", 2), ("empty", 3)),
+    )
+    moving = ((110, 240), (410, 500), (590, 700))
+    found = count_ends(labelled, window_answers(825, moving=moving, ended=(225, 249, 500, 699)), 0)
+    assert found.ms == pytest.approx([500, 480])  # frames 200 and 675; the rest from 500 on is too short
+    assert found.already == 0
+    late = count_ends(labelled, window_answers(825, moving=((110, 825),)), 0).figures()
+    assert (late["count"], late["missed"], late["ms_median"]) == (2, 2, None)
+    assert "why" in late
+    over = count_ends(labelled, window_answers(825, moving=((110, 190), (590, 700)), ended=(190, 699)), 0).figures()
+    assert (over["count"], over["already"]) == (2, 1)
+    assert count_ends(labelled, window_answers(825, moving=moving, ended=(225,)), 300).figures()["missed"] == 1
 
 
 def test_moving_before_the_label_is_neither_hit_nor_miss(tmp_path: Path) -> None:
