@@ -72,7 +72,7 @@ def window_answers(labelled: LabelledRecording, calibration: Calibration | None)
     return judged_answers(judged, len(labelled.truth))
 
 
-def judged_answers(judged: Sequence[Judged], count: int) -> WindowAnswers:
+def judged_answers(judged: list[Judged], count: int) -> WindowAnswers:
     """Return what the windows of a recording of ``count`` frames say."""
     events = [(window.stop - 1, event) for window in judged for event in window.events]
     return WindowAnswers(

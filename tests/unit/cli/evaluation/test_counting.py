@@ -79,21 +79,21 @@ def test_a_missed_onset_counts_against_the_median(tmp_path: Path) -> None:
 
 
 def test_time_to_the_end_of_a_motion(tmp_path: Path) -> None:
-    """From the first quiet frame; a rest below 2 s is no end, and what was no longer said to move cannot be timed."""
+    """From the first quiet frame; a rest below a second is no end, and what was no longer said to move cannot be timed."""
     labelled = loaded(
         tmp_path,
-        (("empty", 2), ("walking", 2), ("empty", 4), ("walking", 2), ("empty", 1.5), ("walking", 2), ("empty", 3)),
+        (("empty", 2), ("walking", 2), ("empty", 4), ("walking", 2), ("empty", 0.9), ("walking", 2), ("empty", 3)),
     )
-    moving = ((110, 240), (410, 500), (590, 700))
-    found = count_ends(labelled, window_answers(825, moving=moving, ended=(225, 249, 500, 699)), 0)
-    assert found.ms == pytest.approx([500, 480])  # frames 200 and 675; the rest from 500 on is too short
+    moving = ((110, 240), (410, 500), (560, 670))
+    found = count_ends(labelled, window_answers(795, moving=moving, ended=(225, 249, 500, 669)), 0)
+    assert found.ms == pytest.approx([500, 480])  # frames 200 and 645; the rest from 500 on is too short
     assert found.already == 0
-    late = count_ends(labelled, window_answers(825, moving=((110, 825),)), 0).figures()
+    late = count_ends(labelled, window_answers(795, moving=((110, 795),)), 0).figures()
     assert (late["count"], late["missed"], late["ms_median"]) == (2, 2, None)
     assert "why" in late
-    over = count_ends(labelled, window_answers(825, moving=((110, 190), (590, 700)), ended=(190, 699)), 0).figures()
+    over = count_ends(labelled, window_answers(795, moving=((110, 190), (560, 670)), ended=(190, 669)), 0).figures()
     assert (over["count"], over["already"]) == (2, 1)
-    assert count_ends(labelled, window_answers(825, moving=moving, ended=(225,)), 300).figures()["missed"] == 1
+    assert count_ends(labelled, window_answers(795, moving=moving, ended=(225,)), 300).figures()["missed"] == 1
 
 
 def test_moving_before_the_label_is_neither_hit_nor_miss(tmp_path: Path) -> None:
