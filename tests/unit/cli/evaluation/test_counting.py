@@ -79,7 +79,7 @@ def test_a_missed_onset_counts_against_the_median(tmp_path: Path) -> None:
 
 
 def test_time_to_the_end_of_a_motion(tmp_path: Path) -> None:
-    """From the first quiet frame; a rest below a second is no end, and what was no longer said to move cannot be timed."""
+    """It counts from the first quiet frame; a rest below a second is no end, and what is over already is not timed."""
     labelled = loaded(
         tmp_path,
         (("empty", 2), ("walking", 2), ("empty", 4), ("walking", 2), ("empty", 0.9), ("walking", 2), ("empty", 3)),
