@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from csi_events.baseline import BLOCK_NS, DISTURBED, RISE_BLOCKS, Baseline
+from csi_events.baseline import BLOCK_NS, DISTURBED, RISE_BLOCKS, Baseline, quantile
 from csi_events.drift import MIN_DRIFT, Drift
 from csi_events.quiet import CALIBRATION_FRAMES, CALIBRATION_MAX_FRAMES, CALIBRATION_S, Quiet, calibrate
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 from unit.events.signals import channel, times
 
@@ -115,3 +117,9 @@ def test_small_or_short_shifts_are_no_drift() -> None:
     """Two deviations for ten minutes, or six for twenty seconds, are not reported."""
     assert drift_after(2.0, 600) == []
     assert drift_after(6.0, 20) == []
+
+
+@given(st.lists(st.floats(-10, 10), min_size=1, max_size=50), st.floats(0, 1))
+def test_the_quantile_is_numpys(values: list[float], share: float) -> None:
+    """Quantiles of any list are those that numpy finds by linear interpolation."""
+    assert quantile(values, share) == pytest.approx(float(np.quantile(values, share)), abs=1e-9)

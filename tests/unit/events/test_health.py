@@ -35,7 +35,7 @@ def watch(seconds: float, *, rate_hz: float = 50.0, missing: int = 0, dead: int 
     for k in range(round(seconds * rate_hz / 10)):
         t_ns = np.rint(SECOND / rate_hz * (10 * k + np.arange(1, 11))).astype(np.int64)
         look(health, amplitude, learnt, int(t_ns[-1]))
-        news += health.observe(t_ns, missing, learnt)
+        news += health.observe(t_ns.tolist(), missing, learnt)
     return health, news
 
 
@@ -71,5 +71,5 @@ def test_a_trouble_that_passed_may_be_announced_again() -> None:
         amplitude = whole if 30 <= k / 5 < 60 else broken
         t_ns = np.arange(10 * k, 10 * k + 10, dtype=np.int64) * SECOND // 50
         look(health, amplitude, learnt, int(t_ns[-1]))
-        news += health.observe(t_ns, 0, learnt)
+        news += health.observe(t_ns.tolist(), 0, learnt)
     assert len(news) == 2

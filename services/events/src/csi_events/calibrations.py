@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import msgspec
 import structlog
@@ -39,11 +39,12 @@ class StreamCalibrations:
     """Event time of that."""
     learnt_until: Origin | None = None
     """Last frame of the stretch on which a calibration is under way."""
+    key: str = field(init=False)
+    """The record key."""
 
-    @property
-    def key(self) -> str:
-        """The record key."""
-        return calibration_key(self.about.stream.node_id, self.about.stream.label, self.about.provenance)
+    def __post_init__(self) -> None:
+        """Make the key."""
+        self.key = calibration_key(self.about.stream.node_id, self.about.stream.label, self.about.provenance)
 
     def opening(self, stream: Stream, now_ns: int) -> None:
         """Take up what is stored before the first frame of a window."""

@@ -14,6 +14,11 @@ Shape = tuple[str, int, int, str]
 """Node id, antennas, sub-carriers, provenance: what streams of one node that differ in channel only have in common."""
 
 
+def shape_of(stream: StreamKey, provenance: str) -> Shape:
+    """Return what a stream has in common with those of its node on other channels."""
+    return stream.node_id, stream.n_antennas, stream.n_subcarriers, provenance
+
+
 @dataclass(slots=True)
 class Settled:
     """The channel of one shape of a node."""
@@ -37,34 +42,34 @@ class Channels:
 
     _settled: dict[Shape, Settled] = field(default_factory=dict)
 
-    def observe(self, stream: StreamKey, provenance: str, now_ns: int) -> str | None:
+    def observe(self, shape: Shape, channel: int | None, now_ns: int) -> str | None:
         """Take the receive time of a window's newest frame; returns the change, in words, when there was one."""
-        if stream.channel is None:
+        if channel is None:
             return None
-        shape = (stream.node_id, stream.n_antennas, stream.n_subcarriers, provenance)
-        settled = self._settled.setdefault(shape, Settled(stream.channel))
-        if stream.channel == settled.channel:
+        settled = self._settled.get(shape)
+        if settled is None:
+            settled = self._settled[shape] = Settled(channel)
+        if channel == settled.channel:
             settled.newest_ns = now_ns
             if now_ns > settled.since_ns:
                 settled.candidate = None
         elif now_ns <= settled.newest_ns:
             pass  # a window that was closed late: the node has been back since
-        elif stream.channel != settled.candidate or now_ns < settled.since_ns:
-            settled.candidate, settled.since_ns = stream.channel, now_ns
+        elif channel != settled.candidate or now_ns < settled.since_ns:
+            settled.candidate, settled.since_ns = channel, now_ns
         elif now_ns - settled.since_ns >= HOLD_NS:
-            settled.before, settled.channel, settled.candidate = settled.channel, stream.channel, None
+            settled.before, settled.channel, settled.candidate = settled.channel, channel, None
             settled.newest_ns = now_ns
             return f"its channel changed from {settled.before} to {settled.channel}, where it calibrates anew"
         return None
 
-    def before(self, stream: StreamKey, provenance: str) -> int | None:
+    def before(self, shape: Shape, channel: int | None) -> int | None:
         """Return the channel that the node left for this one, if it did."""
-        settled = self._settled.get((stream.node_id, stream.n_antennas, stream.n_subcarriers, provenance))
-        return settled.before if settled is not None and settled.channel == stream.channel else None
-
-    def forget(self, stream: StreamKey, provenance: str) -> None:
-        """Forget what is known of a stream that fell silent for good."""
-        shape = (stream.node_id, stream.n_antennas, stream.n_subcarriers, provenance)
         settled = self._settled.get(shape)
-        if settled is not None and settled.channel == stream.channel:
+        return settled.before if settled is not None and settled.channel == channel else None
+
+    def forget(self, shape: Shape, channel: int | None) -> None:
+        """Forget what is known of a stream that fell silent for good."""
+        settled = self._settled.get(shape)
+        if settled is not None and settled.channel == channel:
             del self._settled[shape]

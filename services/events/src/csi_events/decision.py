@@ -67,6 +67,48 @@ ON, EVIDENCE, LEVEL, TAIL, LEVEL_S, TAIL_S, NEWEST_NS, STRENGTH = range(8)
 FIELDS = 8
 
 
+@kernel("Tuple((boolean, float64, float64, float64))(float64[::1], float64, float64, float64, float64[::1])")
+def _decide_one(
+    state: NDArray[np.float64], first_ns: float, last_ns: float, score: float, rules: NDArray[np.float64]
+) -> tuple[bool, float, float, float]:
+    """Decide one window, see :func:`decide`."""
+    begin_margin, begin_tails, begin_evidence, last_margin, last_tails, end_evidence = rules[:6]
+    tail_memory_s, tail_most, fall_s, rise_s = rules[8:12]
+    last_share, strength_s = rules[13:15]
+    tail = min(state[TAIL], tail_most)
+    begin = begin_margin + begin_tails * tail
+    last = min(begin, last_margin + last_tails * tail)
+    if state[ON] > 0.0:
+        last = min(begin, max(last, last_share * state[STRENGTH]))
+    level = state[LEVEL]
+    if np.isnan(score):
+        return state[ON] > 0.0, level, begin, last
+    before_ns = state[NEWEST_NS] if state[NEWEST_NS] > 0.0 else first_ns
+    step_s = min(LONGEST_STEP_S, max(0.0, (last_ns - before_ns) * 1e-9))
+    state[NEWEST_NS] = last_ns
+    excess = score - level
+    if state[ON] > 0.0:
+        state[EVIDENCE] = max(0.0, state[EVIDENCE] + min(last - excess, 1.0) * step_s)
+        state[STRENGTH] += (1.0 - np.exp(-step_s / strength_s)) * (excess - state[STRENGTH])
+        if state[EVIDENCE] > end_evidence:
+            state[ON], state[EVIDENCE] = 0.0, 0.0
+    else:
+        state[EVIDENCE] = max(0.0, state[EVIDENCE] + min(excess - begin, MOST_EVIDENCE) * step_s)
+        if state[EVIDENCE] > begin_evidence:
+            state[ON], state[EVIDENCE], state[STRENGTH] = 1.0, 0.0, excess
+    if state[ON] > 0.0:
+        return True, level, begin, last
+    if excess < 0.0:
+        state[LEVEL] += (1.0 - np.exp(-step_s / fall_s)) * excess
+    else:
+        if excess < begin and step_s > 0.0:
+            state[LEVEL] += min(1.0, step_s / max(min(rise_s, state[LEVEL_S]), step_s)) * excess
+        state[TAIL_S] += step_s
+        state[TAIL] += min(1.0, step_s / min(tail_memory_s, state[TAIL_S])) * (min(excess, 3.0) - state[TAIL])
+    state[LEVEL_S] += step_s
+    return False, level, begin, last
+
+
 @kernel(
     "Tuple((boolean[::1], float64[::1], float64[::1], float64[::1]))"
     "(float64[::1], float64[::1], float64[::1], float64[::1], float64[::1])"
@@ -91,46 +133,11 @@ def decide(
         Per window: whether somebody moves after it, the level before it, and the thresholds at which motion begins and
         ends.
     """
-    begin_margin, begin_tails, begin_evidence, last_margin, last_tails, end_evidence = rules[:6]
-    tail_memory_s, tail_most, fall_s, rise_s = rules[8:12]
-    last_share, strength_s = rules[13:15]
     count = len(score)
     moving, level = np.empty(count, np.bool_), np.empty(count)
     begins, lasts = np.empty(count), np.empty(count)
     for i in range(count):
-        tail = min(state[TAIL], tail_most)
-        begin = begin_margin + begin_tails * tail
-        last = min(begin, last_margin + last_tails * tail)
-        if state[ON] > 0.0:
-            last = min(begin, max(last, last_share * state[STRENGTH]))
-        level[i], begins[i], lasts[i] = state[LEVEL], begin, last
-        if np.isnan(score[i]):
-            moving[i] = state[ON] > 0.0
-            continue
-        before_ns = state[NEWEST_NS] if state[NEWEST_NS] > 0.0 else first_ns[i]
-        step_s = min(LONGEST_STEP_S, max(0.0, (last_ns[i] - before_ns) * 1e-9))
-        state[NEWEST_NS] = last_ns[i]
-        excess = score[i] - state[LEVEL]
-        if state[ON] > 0.0:
-            state[EVIDENCE] = max(0.0, state[EVIDENCE] + min(last - excess, 1.0) * step_s)
-            state[STRENGTH] += (1.0 - np.exp(-step_s / strength_s)) * (excess - state[STRENGTH])
-            if state[EVIDENCE] > end_evidence:
-                state[ON], state[EVIDENCE] = 0.0, 0.0
-        else:
-            state[EVIDENCE] = max(0.0, state[EVIDENCE] + min(excess - begin, MOST_EVIDENCE) * step_s)
-            if state[EVIDENCE] > begin_evidence:
-                state[ON], state[EVIDENCE], state[STRENGTH] = 1.0, 0.0, excess
-        moving[i] = state[ON] > 0.0
-        if moving[i]:
-            continue
-        if excess < 0.0:
-            state[LEVEL] += (1.0 - np.exp(-step_s / fall_s)) * excess
-        else:
-            if excess < begin and step_s > 0.0:
-                state[LEVEL] += min(1.0, step_s / max(min(rise_s, state[LEVEL_S]), step_s)) * excess
-            state[TAIL_S] += step_s
-            state[TAIL] += min(1.0, step_s / min(tail_memory_s, state[TAIL_S])) * (min(excess, 3.0) - state[TAIL])
-        state[LEVEL_S] += step_s
+        moving[i], level[i], begins[i], lasts[i] = _decide_one(state, first_ns[i], last_ns[i], score[i], rules)
     return moving, level, begins, lasts
 
 
@@ -153,9 +160,12 @@ class MotionDecision:
     rules: Rules = RULES
     state: NDArray[np.float64] = field(init=False)
     """(``FIELDS``,)."""
+    _numbers: NDArray[np.float64] = field(init=False)
+    """The rules as the kernel takes them."""
 
     def __post_init__(self) -> None:
         """Begin with nothing learnt."""
+        self._numbers = np.array(self.rules, np.float64)
         self.state = np.zeros(FIELDS)
         self.state[TAIL], self.state[TAIL_S] = self.rules.tail, self.rules.tail_prior_s
 
@@ -165,14 +175,12 @@ class MotionDecision:
 
     def window(self, first_ns: int, last_ns: int, score: float) -> Decided:
         """Take one window's score; NaN when it cannot say."""
-        moving, level, begins, lasts = decide(
-            self.state, np.array([first_ns], float), np.array([last_ns], float), np.array([score]), np.array(self.rules)
-        )
-        return Decided(bool(moving[0]), float(level[0]), float(begins[0]), float(lasts[0]))
+        return Decided(*_decide_one(self.state, float(first_ns), float(last_ns), score, self._numbers))
 
     def raise_level(self, by: float) -> None:
-        """Take what has never been quieter than this for the quiet."""
-        self.state[LEVEL] += by
+        """Take what has never been quieter than this for the quiet; nearly always it is 0."""
+        if by:
+            self.state[LEVEL] += by
 
     def restore(self, level: float, tail: float, seconds: float) -> None:
         """Take up what was learnt before, with a calibration of so many seconds."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -30,8 +30,7 @@ FAST_STEP, SLOW_STEP = 128, 24
 """Columns whose spectra are computed in one step."""
 
 
-@dataclass(frozen=True, slots=True)
-class Features:
+class Features(NamedTuple):
     """Features of one window; units as in ``csi_schemas.sensing.SensingFeatures``."""
 
     variance: float = 0.0

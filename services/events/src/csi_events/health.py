@@ -48,19 +48,19 @@ class Health:
     """Troubles and when they began."""
     announced: set[str] = field(default_factory=set)
 
-    def observe(self, t_ns: NDArray[np.int64], missing: int, quiet: Quiet) -> list[str]:
+    def observe(self, t_ns: list[int], missing: int, quiet: Quiet) -> list[str]:
         """Take one window's frames, ascending in time, of a calibrated stream.
 
         Args:
-            t_ns: (frames,) receive times.
+            t_ns: receive times.
             missing: frames lost before them.
             quiet: the calibration to compare with.
 
         Returns:
             Troubles that have lasted for ``HOLD_NS`` and were not announced before, in words.
         """
-        now_ns = int(t_ns[-1])
-        before_ns = self.newest_ns if self.newest_ns is not None else int(t_ns[0])
+        now_ns = t_ns[-1]
+        before_ns = self.newest_ns if self.newest_ns is not None else t_ns[0]
         self.newest_ns = now_ns
         elapsed_s = min(LONGEST_S, max(0.0, (now_ns - before_ns) * 1e-9))
         keep = math.exp(-elapsed_s / MEMORY_S)
@@ -113,6 +113,8 @@ class Health:
         return found
 
     def _news(self, troubles: dict[str, str], now_ns: int) -> list[str]:
+        if not troubles and not self.since_ns:  # nor was anything announced
+            return []
         self.since_ns = {kind: self.since_ns.get(kind, now_ns) for kind in troubles}
         self.announced &= set(troubles)
         news = [k for k in troubles if k not in self.announced and now_ns - self.since_ns[k] >= HOLD_NS]

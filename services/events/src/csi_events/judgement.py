@@ -27,6 +27,7 @@ BREATHING_FRESH_NS = 2_000_000_000
 """Age at which a breathing estimate is no longer shown."""
 BREATHING_EVENT_NS = 10_000_000_000
 """Passed estimates are announced as events at most this often."""
+PERMIT = Verdict("Permit", None)
 BREATHING_PASSES = 2
 """Attempts in a row that must pass before breathing is evidence of presence."""
 
@@ -75,7 +76,8 @@ class Judgement:
     def decide(  # noqa: PLR0917 - what one window is judged by
         self,
         score: float,
-        t_ns: NDArray[np.int64],
+        first_ns: int,
+        now_ns: int,
         share: float,
         features: Features,
         profile: NDArray[np.float64],
@@ -85,15 +87,15 @@ class Judgement:
 
         Args:
             score: see :meth:`csi_events.open_window.OpenWindow.score`.
-            t_ns: (frames,) receive times of its usable frames, ascending.
+            first_ns: receive time of the first of its usable frames.
+            now_ns: that of the last.
             share: how many of its frames those are.
             features: of the window.
             profile: (live sub-carriers,): mean normalised amplitude.
             baseline: of the stream; it takes note of the score.
         """
-        now_ns = int(t_ns[-1])
         self.decided_ns = now_ns
-        decided = self.decision.window(int(t_ns[0]), now_ns, score)
+        decided = self.decision.window(first_ns, now_ns, score)
         self.decided = decided
         excess = score - decided.level
         motion_turn = self.motion.step(moving=decided.moving, now_ns=now_ns)
@@ -102,7 +104,7 @@ class Judgement:
         passed = self._breathe(now_ns, quiet=not decided.moving and excess <= decided.begins)
         breathes = self.passes >= BREATHING_PASSES
         presence_turn = self.presence.step(evidence=decided.moving or breathes, now_ns=now_ns, certain=decided.moving)
-        result = self._result(Verdict("Permit", None), share, features)
+        result = self._result(PERMIT, share, features)
         result.score, result.decided = score, decided
         result.motion_turn, result.presence_turn = motion_turn, presence_turn
         result.confidence = self._confidence(excess, now_ns, breathes=breathes)
@@ -144,11 +146,8 @@ class Judgement:
             return self.estimate.somebody
         return confidence.of_held(self.presence.held_share(now_ns))
 
-    def undecided(
-        self, verdict: Verdict, t_ns: NDArray[np.int64], share: float, features: Features | None = None
-    ) -> WindowResult:
+    def undecided(self, verdict: Verdict, now_ns: int, share: float, features: Features | None = None) -> WindowResult:
         """Keep the last state, but not for longer than the hold."""
-        now_ns = int(t_ns[-1])
         motion_turn = None
         if now_ns - self.decided_ns > self.hold_ns:
             motion_turn = self.motion.expire()

@@ -90,6 +90,9 @@ def sensing_update(about: Source, window: ClosedWindow, result: WindowResult, or
 
 def window_events(about: Source, result: WindowResult, timestamp_ns: int, origin: Origin) -> list[AnyEvent]:
     """Build the events of one window: what began before what ended with it, presence around motion."""
+    turned = result.presence_turn is not None or result.motion_turn is not None
+    if not (turned or result.breathing_is_news or result.drift is not None or result.degraded):
+        return []
     common: dict[str, Any] = {
         "timestamp_ns": timestamp_ns,
         "node_id": about.stream.node_id,

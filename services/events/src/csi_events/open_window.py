@@ -69,6 +69,8 @@ class OpenWindow:
     """(live sub-carriers,): sum of the usable rows."""
     squares: float = 0.0
     """Sum of their squares."""
+    ordered: bool = True
+    """The frames came in the order of their times."""
     closed: bool = False
     """The window has been judged: the next frame opens another."""
 
@@ -115,6 +117,7 @@ class OpenWindow:
         self.profile[:] = 0.0
         self.total[:] = 0.0
         self.squares = 0.0
+        self.ordered = True
         self.closed = False
 
     def forget(self) -> None:
@@ -129,6 +132,8 @@ class OpenWindow:
             self.amplitude, self.profile = np.zeros((FRAMES, *shape), np.float32), np.zeros(shape[1])
         if number == len(self.amplitude):
             self.amplitude = _grown(self.amplitude)
+        if number and t_ns < self.t_ns[-1]:
+            self.ordered = False
         self.t_ns.append(t_ns)
         if frame.ndim == 3:
             frame_amplitude(frame, self.amplitude[number], self.profile)
@@ -187,8 +192,9 @@ class OpenWindow:
 
     def sort(self, quiet: Quiet | None) -> None:
         """Put frames that came out of order in the order of their times, and compare them anew."""
-        if self.t_ns == sorted(self.t_ns):
+        if self.ordered:
             return
+        self.ordered = True
         order = np.argsort(np.array(self.t_ns, np.int64), kind="stable")
         self.amplitude[: len(order)] = self.amplitude[order]
         self.t_ns = [self.t_ns[number] for number in order]
@@ -207,7 +213,7 @@ class OpenWindow:
 
     def score(self) -> float | None:
         """Median change score of the usable frames; ``None`` when none has one."""
-        known = sorted(value for value in self.scores if not math.isnan(value))
+        known = sorted([value for value in self.scores if not math.isnan(value)])
         middle = len(known) // 2
         if not known:
             return None

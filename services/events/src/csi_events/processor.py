@@ -19,7 +19,7 @@ from csi_streaming.frames import FrameDecoder
 
 from csi_events.calibration_feed import KnownCalibrations
 from csi_events.calibrations import StreamCalibrations
-from csi_events.channels import Channels
+from csi_events.channels import Channels, Shape, shape_of
 from csi_events.messages import Source, sensing_update, window_events
 from csi_events.multi_bssid.streams import Learnt, ScanStreams
 from csi_events.result import WindowResult
@@ -38,6 +38,7 @@ Key = tuple[str, int, int, int | None, str]
 """Node id, antennas, sub-carriers, channel, provenance: a replay of a node never meets the node itself."""
 
 _channel_of = lru_cache(maxsize=1024)(channel_of)
+_windows_closed_by = lru_cache(maxsize=8)(EVENTS_WINDOWS.labels)
 _encode = msgspec.json.Encoder().encode
 
 
@@ -46,6 +47,7 @@ class Entry:
     """One stream: its open window, its state, and what was last done for it."""
 
     about: Source
+    shape: Shape
     key: bytes
     latest: Latest
     window: WindowBuffer
@@ -170,6 +172,7 @@ class EventsProcessor:
         about = Source(stream, frame.provenance, frame.source)
         return Entry(
             about=about,
+            shape=shape_of(stream, frame.provenance),
             key=stream.node_id.encode(),
             latest=Latest.of(stream.node_id, stream.label, frame.provenance, "sensing_update", self._latest_ns),
             window=WindowBuffer.empty(self._rule),
@@ -182,7 +185,7 @@ class EventsProcessor:
         newest_ns = max(closed.t_ns)
         entry.calibrations.before(entry.stream, newest_ns)
         result = entry.stream.close(closed.missing)
-        self._watch_channel(about, result, newest_ns)
+        self._watch_channel(entry, result, newest_ns)
         origin = Origin(self._topic, self._partition, closed.last_offset)
         update = _encode(sensing_update(about, closed, result, origin))
         entry.newest_ns = newest_ns
@@ -194,15 +197,16 @@ class EventsProcessor:
             yield Output(EVENTS.name, entry.key, _encode(event))
         yield from entry.calibrations.after(entry.stream, result, newest_ns, origin)
         if live:
-            EVENTS_WINDOWS.labels(closed.closed_by).inc()
+            _windows_closed_by(closed.closed_by).inc()
             yield from entry.latest.due()
 
-    def _watch_channel(self, about: Source, result: WindowResult, newest_ns: int) -> None:
-        changed = self._channels.observe(about.stream, about.provenance, newest_ns)
+    def _watch_channel(self, entry: Entry, result: WindowResult, newest_ns: int) -> None:
+        shape, channel = entry.shape, entry.about.stream.channel
+        changed = self._channels.observe(shape, channel, newest_ns)
         if changed is not None:
             result.degraded.append(changed)
         if result.health is not None:
-            result.health.channel_before = self._channels.before(about.stream, about.provenance)
+            result.health.channel_before = self._channels.before(shape, channel)
 
     def _catch_up(self) -> Iterator[Output]:
         """Emit each stream's newest window of the warm-up."""
@@ -233,7 +237,7 @@ class EventsProcessor:
         closed = entry.window.expire()
         if closed is not None:
             yield from self._judge(entry, closed)
-        self._channels.forget(entry.about.stream, entry.about.provenance)
+        self._channels.forget(entry.shape, entry.about.stream.channel)
         EVENTS_FORGOTTEN.labels(reason).inc()
         origin = Origin(self._topic, self._partition, entry.window.last_offset)
         for event in window_events(entry.about, entry.stream.end(), entry.newest_ns, origin):

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from csi_events.states import Transition
 
 
+_NO_PROFILE = np.zeros(0)
+
+
 class Verdict(NamedTuple):
     """Whether a window could be judged."""
 
@@ -36,7 +39,7 @@ class WindowResult:
     verdict: Verdict
     usable: float
     """Share of the window's frames that could be used."""
-    profile: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0), compare=False)
+    profile: NDArray[np.float64] = field(default_factory=lambda: _NO_PROFILE, compare=False)
     """(sub-carriers,): mean amplitude over the window's frames and antennas; empty when there was no window."""
     score: float | None = None
     """Median change score of the window's frames, see :func:`csi_events.change.change_scores`."""

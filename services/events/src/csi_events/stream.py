@@ -32,6 +32,7 @@ STEP_NS = 10_000_000
 MOST_STEPS = 15
 """... but no more than so many."""
 FINISHED = object()
+SILENT = Verdict("Deny", "no sub-carrier carries signal")
 
 
 @dataclass(slots=True)
@@ -50,6 +51,8 @@ class Stream:
     """What is still to do of the last window, step by step, before the next closes."""
     frame_ns: int = 0
     """Receive time of the newest frame."""
+    usable_ns: NDArray[np.int64] | None = None
+    """Receive times of the usable frames of a window that is judged and not yet put by."""
     calibrated: bool = False
     """The open window is the first of a new calibration."""
     newest_ns: int = 0
@@ -154,7 +157,8 @@ class Stream:
         window.sort(quiet)
         t_ns = np.array(window.t_ns, np.int64)
         self.newest_ns = window.t_ns[-1]
-        self.baseline.gather(t_ns, window.frames)
+        if self.baseline.gathers:
+            self.baseline.gather(t_ns, window.frames)
         self._guess_live(window.frames)
         result = self._window(t_ns)
         result.tick, result.profile = self.ticks, window.mean_profile
@@ -162,24 +166,34 @@ class Stream:
         if quiet is not None:
             if result.calibrated and self.baseline.began_anew:
                 result.learnt_s = quiet.seconds
-            result.degraded = self.health.observe(t_ns, missing, quiet)
+            result.degraded = self.health.observe(window.t_ns, missing, quiet)
             drift = self.judgement.drift
             result.health = self.health.report(quiet, 0.0 if drift is None else drift.shift)
-            look = self.health.look(window.frames, quiet, self.newest_ns)
-            if look is not None:
-                self.chores.append(look)
         result.calibration = self.calibration()
         window.closed = True
         return result
 
     def _open_next(self) -> None:
         """Make ready for another window, with a new calibration if one has been made."""
+        self._keep()
         history = None if self.layout is None else history_rows(self.baseline.quiet)
         self.open.rest(history)
         if self.baseline.take_up() and self.baseline.quiet is not None:
             self._adopt(self.baseline.quiet, self.newest_ns)
             self.learnt_ns = None if self.baseline.learnt is None else self.baseline.learnt.last_ns
             self.calibrated = True
+
+    def _keep(self) -> None:
+        """Put by what later windows need of the one that was judged: it did not have to wait for that."""
+        window, quiet = self.open, self.baseline.quiet
+        if self.usable_ns is not None:
+            refresh = self.memory.add(self.usable_ns, window.x, window.grouped[: len(window.usable)])
+            self.usable_ns = None
+            if refresh is not None:
+                self.chores.append(refresh)
+        look = None if quiet is None else self.health.look(window.frames, quiet, self.newest_ns)
+        if look is not None:
+            self.chores.append(look)
 
     def _between_windows(self) -> None:
         """Make ready for another calibration.
@@ -212,24 +226,23 @@ class Stream:
         window = self.open
         if self.layout is None:
             if not window.frames.any():
-                return self.judgement.undecided(Verdict("Deny", "no sub-carrier carries signal"), t_ns, 0.0)
+                return self.judgement.undecided(SILENT, self.newest_ns, 0.0)
             return self.judgement.undecided(
-                Verdict("Defer", f"fewer than {MIN_FRAMES} frames of this stream so far"), t_ns, 1.0
+                Verdict("Defer", f"fewer than {MIN_FRAMES} frames of this stream so far"), self.newest_ns, 1.0
             )
         window.prepare(self.layout, self.baseline.quiet)
         share = len(window.usable) / len(t_ns)
         if not window.usable:
-            return self.judgement.undecided(Verdict("Deny", "no sub-carrier carries signal"), t_ns, share)
+            return self.judgement.undecided(SILENT, self.newest_ns, share)
         return self._judge(t_ns if share == 1.0 else t_ns[window.usable], share)
 
     def _judge(self, t_ns: NDArray[np.int64], share: float) -> WindowResult:
         """Judge usable frames, ascending in time."""
         window, quiet = self.open, self.baseline.quiet
         count = len(window.usable)
+        first_ns, now_ns = window.t_ns[window.usable[0]], window.t_ns[window.usable[-1]]
         grouped = window.grouped[:count]
-        refresh = self.memory.add(t_ns, window.x, grouped)
-        if refresh is not None:
-            self.chores.append(refresh)
+        self.usable_ns = t_ns
         features = self.memory.features(window.variance, window.change_points)
         pairs = window.antenna_pairs
         self.judgement.breathing.add(t_ns, grouped.copy() if pairs is None else pairs[:count].copy())
@@ -238,11 +251,12 @@ class Stream:
             stretch = self.baseline.stretch
             done = 0.0 if stretch is None else stretch.seconds
             reason = f"calibrating: {done:.0f} of {CALIBRATION_S:g} s"
-            return self.judgement.undecided(Verdict("Defer", reason), t_ns, share, features)
+            return self.judgement.undecided(Verdict("Defer", reason), now_ns, share, features)
         if count < MIN_FRAMES or score is None:
             reason = f"{count} usable frames in the window; {MIN_FRAMES} are needed"
-            return self.judgement.undecided(Verdict("Defer", reason), t_ns, share, features)
-        return self.judgement.decide(score, t_ns, share, features, window.total / count, self.baseline)
+            return self.judgement.undecided(Verdict("Defer", reason), now_ns, share, features)
+        profile = window.total / count
+        return self.judgement.decide(score, first_ns, now_ns, share, features, profile, self.baseline)
 
     def _forget_across_gap(self, first_ns: int) -> None:
         """After a long silence, or a clock set back, the frames before are nothing to compare with."""
