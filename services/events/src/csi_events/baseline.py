@@ -28,9 +28,9 @@ BLOCK_WINDOWS = 20
 LOW_QUANTILE = 0.2
 RISE_BLOCKS = 10
 """Blocks in a row whose low quantile must lie above the motion threshold before the level rises."""
-URGENT_US, LEISURELY_US = 500.0, 75.0
-"""What one frame spends on a calibration under way, us, about; the second on looking for gain states, which is tried
-for as long as somebody moves and mostly in vain."""
+URGENT_US, LEISURELY_US, BESIDE_US = 350.0, 110.0, 55.0
+"""What one frame spends on a calibration under way, us, about; the second and third on looking for gain states, which
+is tried for as long as somebody moves and mostly in vain: where nothing else is done with the frame, and beside it."""
 SUSPECT_BLOCKS = 3
 """After so many blocks in a row that never were quiet the calibration is suspect."""
 UNSEEN_S = 10.0
@@ -209,12 +209,14 @@ class Baseline:
             return calibration_in_steps(stretch.kept, stretch.seconds_of_frames)
         return None
 
-    def step(self) -> None:
-        """Do what a frame can bear of a calibration under way, or one step that takes longer."""
+    def step(self, *, beside: bool = False) -> None:
+        """Do what a frame can bear of a calibration under way, ``beside`` other work, or one step that takes longer."""
         if self.learning is None:
             return
         self.steps += 1
-        bearable_us = LEISURELY_US if self.stretch is not None and self.stretch.cause == "gain" else URGENT_US
+        bearable_us = URGENT_US
+        if self.stretch is not None and self.stretch.cause == "gain":
+            bearable_us = BESIDE_US if beside else LEISURELY_US
         spent_us = 0.0
         while not spent_us or spent_us + self.due_us <= bearable_us:
             spent_us += self.due_us

@@ -8,7 +8,7 @@ LAPACK's dsyevx does (Golub & Van Loan, Matrix Computations, 8.3 and 8.4).
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -17,72 +17,112 @@ from csi_events._compile import kernel
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-STEP_PRODUCTS = 100_000
-"""Multiplications of one step of the reduction, but for the last column's, which may exceed it."""
-STEP_US = 75.0
+STEP_PRODUCTS = 75_000
+"""Multiplications of one step of the reduction."""
+STEP_US = 50.0
 """What such a step takes, about."""
-VECTOR_US, TURN_US = 0.7, 0.7e-3
-"""What finding and turning back a vector takes, about, for a number of it and for a number of the matrix."""
+VALUE_US, VECTOR_US, TURN_US = 0.5, 0.2, 0.7e-3
+"""What finding an eigenvalue and its vector takes, about, for each number of it, and what turning it back takes, for
+each number of the matrix."""
 BISECTIONS = 80
 ITERATIONS = 4
 """Of inverse iteration; one is nearly always enough."""
 
 
-@kernel("int64(float64[:,::1], float64[::1], float64[::1], float64[::1], int64, int64)")
-def _reduce(  # noqa: C901, PLR0917 - a kernel takes no structs, and calls cost it registers
+BEGIN, TURN, UPDATE = range(3)
+"""What is done next of a column: its reflection, its product with the rest of the matrix, the change of that rest."""
+
+
+class _Reduction(NamedTuple):
+    """How far a reduction has come; as a tuple it is what the kernel takes."""
+
+    matrix: NDArray[np.float64]
+    """(size, size), overwritten: right of the diagonal of row k stands the vector of reflection k."""
+    diagonal: NDArray[np.float64]
+    """(size,) of the tridiagonal matrix."""
+    beside: NDArray[np.float64]
+    """(size - 1,) of the tridiagonal matrix."""
+    weight: NDArray[np.float64]
+    """(size,) of the reflections."""
+    v: NDArray[np.float64]
+    """(size,): the vector of the reflection under way."""
+    w: NDArray[np.float64]
+    """(size,): its product with the rest of the matrix."""
+    place: NDArray[np.int64]
+    """(3,): column, what is done next of it, and the next row to do it to."""
+
+    @classmethod
+    def of(cls, matrix: NDArray[np.float64]) -> _Reduction:
+        """Begin with a matrix."""
+        size = len(matrix)
+        beside = np.zeros(max(size - 1, 0))
+        place = np.zeros(3, np.int64)
+        return cls(matrix, np.zeros(size), beside, np.zeros(size), np.zeros(size), np.zeros(size), place)
+
+
+@kernel("void(float64[:,::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], int64[::1], int64)")
+def _reduce(  # noqa: C901, PLR0912, PLR0917 - a kernel takes no structs, and calls cost it registers
     matrix: NDArray[np.float64],
     diagonal: NDArray[np.float64],
     beside: NDArray[np.float64],
     weight: NDArray[np.float64],
-    first: int,
+    v: NDArray[np.float64],
+    w: NDArray[np.float64],
+    place: NDArray[np.int64],
     products: int,
-) -> int:
-    """Reduce columns from ``first`` on until about so many products are done; returns the next column.
-
-    ``matrix`` (size, size) is overwritten: right of the diagonal of row k stands the vector of reflection k, which has
-    the weight ``weight[k]``. ``diagonal`` (size,) and ``beside`` (size - 1,) are those of the tridiagonal matrix.
-    """
+) -> None:
+    """Go on with a :class:`_Reduction` until about so many products are done."""
     size = len(diagonal)
-    v, w = np.empty(size), np.empty(size)
+    k, stage, i = place
     done = 0
-    for k in range(first, size):
-        if done and done + 3 * (size - k) ** 2 > products:
-            return k
-        diagonal[k] = matrix[k, k]
-        if k == size - 1:
-            break
-        weight[k] = 0.0
-        norm = 0.0
-        for j in range(k + 1, size):
-            v[j] = matrix[k, j]
-            norm += v[j] * v[j]
-        norm = np.sqrt(norm)
-        head = v[k + 1]
-        if norm == 0.0 or k == size - 2:
-            beside[k] = head
-            continue
-        beside[k] = -norm if head > 0.0 else norm
-        v[k + 1] = head - beside[k]
-        matrix[k, k + 1] = v[k + 1]
-        weight[k] = 1.0 / (norm * norm - head * beside[k])  # 2 over the squared length of v
-        along = 0.0
-        for i in range(k + 1, size):
+    while k < size and done < products:
+        if stage == BEGIN:
+            diagonal[k] = matrix[k, k]
+            if k == size - 1:
+                k = size
+                break
+            weight[k] = 0.0
+            norm = 0.0
+            for j in range(k + 1, size):
+                v[j] = matrix[k, j]
+                norm += v[j] * v[j]
+            norm = np.sqrt(norm)
+            head = v[k + 1]
+            if norm == 0.0 or k == size - 2:
+                beside[k] = head
+                k += 1
+                continue
+            beside[k] = -norm if head > 0.0 else norm
+            v[k + 1] = head - beside[k]
+            matrix[k, k + 1] = v[k + 1]
+            weight[k] = 1.0 / (norm * norm - head * beside[k])  # 2 over the squared length of v
+            stage, i = TURN, k + 1
+        elif stage == TURN:
             row = matrix[i]
             total = 0.0
             for j in range(k + 1, size):
                 total += row[j] * v[j]
             w[i] = total * weight[k]
-            along += w[i] * v[i]
-        along *= 0.5 * weight[k]
-        for i in range(k + 1, size):
-            w[i] -= along * v[i]
-        for i in range(k + 1, size):
+            i += 1
+            done += size - k
+            if i == size:
+                along = 0.0
+                for j in range(k + 1, size):
+                    along += w[j] * v[j]
+                along *= 0.5 * weight[k]
+                for j in range(k + 1, size):
+                    w[j] -= along * v[j]
+                stage, i = UPDATE, k + 1
+        else:
             row = matrix[i]
             vi, wi = v[i], w[i]
             for j in range(k + 1, size):
                 row[j] -= vi * w[j] + wi * v[j]
-        done += 3 * (size - k) * (size - k)
-    return size
+            i += 1
+            done += 2 * (size - k)
+            if i == size:
+                k, stage = k + 1, BEGIN
+    place[0], place[1], place[2] = k, stage, i
 
 
 @kernel("int64(float64[::1], float64[::1], float64)")
@@ -204,20 +244,21 @@ def leading(
         least: eigenvalues no larger are not looked for.
     """
     size = len(matrix)
-    diagonal, beside, weight = np.zeros(size), np.zeros(max(size - 1, 0)), np.zeros(size)
-    column = 0
-    while column < size:
-        left = size - column
-        yield STEP_US * max(1.0, 3 * left**2 / STEP_PRODUCTS) * min(1.0, left**3 / STEP_PRODUCTS)
-        column = _reduce(matrix, diagonal, beside, weight, column, STEP_PRODUCTS)
+    under_way = _Reduction.of(matrix)
+    _, diagonal, beside, weight, _, _, place = under_way
+    while place[0] < size:
+        yield STEP_US * min(1.0, float(size - place[0]) ** 3 / STEP_PRODUCTS)
+        _reduce(*under_way, STEP_PRODUCTS)
     wanted = _above(diagonal, beside, least)
     found = np.zeros((wanted, size))
     start = np.random.default_rng(0)
     for number in range(wanted):
-        yield VECTOR_US * size + TURN_US * size**2
+        yield VALUE_US * size
         value = _eigenvalue(diagonal, beside, number)
+        yield VECTOR_US * size
         z = _tridiagonal_vector(diagonal, beside, value, found, number, start.standard_normal(size))
         found[number] = z
         z = z.copy()
+        yield TURN_US * size**2
         _turn_back(matrix, weight, z)
         yield value, z

@@ -28,6 +28,8 @@ REFRESH_NS = 500_000_000
 """Spectra are computed anew at most this often, ns of event time; windows in between repeat the last."""
 FAST_STEP, SLOW_STEP = 128, 24
 """Columns whose spectra are computed in one step."""
+SLOW_US = 60.0
+"""What the first step of the slow spectrum takes, about: the sinusoids of half a minute."""
 
 
 class Features(NamedTuple):
@@ -62,7 +64,7 @@ class FeatureMemory:
 
     def add(
         self, t_ns: NDArray[np.int64], x: NDArray[np.float32], grouped: NDArray[np.float32]
-    ) -> Iterator[None] | None:
+    ) -> Iterator[float] | None:
         """Take one window.
 
         Args:
@@ -93,10 +95,10 @@ class FeatureMemory:
         motion, breathing, total, dominant = self.spectral
         return Features(variance, motion, breathing, dominant, change_points, total)
 
-    def _refresh(self) -> Iterator[None]:
+    def _refresh(self) -> Iterator[float]:
         """Compute the spectra, some columns at a time."""
         fast = yield from spectrum_in_steps(*self.fast.parts(FAST_S, FAST_STEP))
-        yield
+        yield SLOW_US
         slow = yield from spectrum_in_steps(*self.slow.parts(SLOW_S, SLOW_STEP))
         self.spectral = (
             band_power(fast, *MOTION_BAND_HZ),

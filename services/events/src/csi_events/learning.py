@@ -36,13 +36,17 @@ T = TypeVar("T")
 
 STEP_VALUES = 10_000
 """Amplitudes that one step looks at."""
+JUDGE_US, MEDIAN_US = 80.0, 40.0
+"""What judging one direction and taking one median takes, about."""
 STEP_PRODUCTS = 300_000
 FEWEST_ROWS = 16
 """Products that one step adds up; but those of so many rows or columns at least, as each step goes through all sums."""
-PRODUCT_US, SUM_US = 1.3e-4, 1e-3
+PRODUCT_US, SUM_US = 7e-5, 5e-4
 """What a product and a sum of such a step take, about."""
-NORMALISE_US, MOMENTS_US, LENGTHS_US, SQUARES_US = 6e-3, 2e-3, 1e-3, 1.5e-3
-TURN_US, ALONG_US, REMOVE_US, ENERGY_US = 2e-3, 1e-3, 2e-3, 2.5e-3
+BLOCK_US = 50.0
+"""A step adds to so many rows of the sums as take this, one at least."""
+NORMALISE_US, MOMENTS_US, LENGTHS_US, SQUARES_US = 3e-3, 8e-4, 6e-4, 8e-4
+TURN_US, ALONG_US, REMOVE_US, ENERGY_US, JUMPS_US = 1e-3, 6e-4, 1e-3, 2.5e-3, 2e-3
 """What one value of a step takes, about: steps are put together so that a frame has no more than it can bear."""
 
 Steps = Generator[float, None, T]
@@ -90,12 +94,16 @@ def calibration_in_steps(amplitude: NDArray[np.float32], t_s: NDArray[np.float64
     for first, stop in _parts(frames, x.shape[1] * len(widths), least=8):
         yield ENERGY_US * (stop - first) * x.shape[1] * len(widths)
         write_energies(x, noise, widths, first, stop, energy)
+    level = np.empty(len(widths))
+    for w, width in enumerate(widths.tolist()):
+        yield MEDIAN_US
+        level[w] = np.median(energy[w, 2 * width - 1 :])
     return Quiet(
         live=live,
         gain=gain,
         inverse_noise=(1.0 / noise).astype(np.float32),
         widths=widths,
-        level=np.asarray(np.nanmedian(energy[:, 2 * int(widths[0]) - 1 :], axis=1)),
+        level=level,
         profile=profile.astype(np.float32),
         spread=np.maximum(spread, noise).astype(np.float32),
         rate_hz=rate_hz,
@@ -186,6 +194,7 @@ def _gain_states(x: NDArray[np.float32], *, switches_only: bool) -> Steps[GainSt
         for first, stop in _parts(len(x), columns):
             yield ALONG_US * (stop - first) * columns
             write_along(x, direction / noise, first, stop, along[:, 0])
+        yield JUDGE_US
         if forgets(along)[0] and (not switches_only or few_values(along)[0]):
             found.append(direction)
         if len(found) == MOST:
@@ -202,12 +211,17 @@ def _products(
     size = min(count, columns)
     products = np.zeros((size, size))
     step = max(FEWEST_ROWS, STEP_PRODUCTS // size**2)
+    row_us = size * (step * PRODUCT_US + SUM_US)
+    rows = max(1, int(BLOCK_US / row_us))
     for first in range(0, max(count, columns), step):
-        yield size**2 * (step * PRODUCT_US + SUM_US)
+        yield JUMPS_US * step * size
         if columns <= count:
             jumps = jumps_of(x, first, min(first + step, count), 0, columns, weight, noise)
-            products += jumps.T @ jumps
+            left, right = jumps.T, jumps
         else:
             jumps = jumps_of(x, 0, count, first, min(first + step, columns), weight, noise)
-            products += jumps @ jumps.T
+            left, right = jumps, jumps.T
+        for top in range(0, size, rows):
+            yield row_us * min(rows, size - top)
+            products[top : top + rows] += left[top : top + rows] @ right
     return products

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 LIVE_SHARE = 0.05
 """A sub-carrier is live when its median amplitude exceeds this share of the stream's typical one."""
-STEP_VALUES = 3_000
+STEP_VALUES = 1_500
 """Amplitudes of which medians are taken in one step."""
-STEP_US = 60.0
-"""What such a step takes, about."""
+COLUMN_US, VALUE_US, LAST_US = 0.35, 0.015, 60.0
+"""What such a step takes for a median and for a value, about, and the one that judges all medians."""
 
 
 @kernel("float32[:,:,::1](int8[:,:,:,::1])", "float32[:,:,::1](int16[:,:,:,::1])")
@@ -89,8 +89,9 @@ def live_in_steps(amplitude: NDArray[np.float32]) -> Generator[float, None, NDAr
     median = np.zeros((antennas, subcarriers))
     step = max(1, STEP_VALUES // max(1, frames))
     for first in range(0, median.size, step):
-        yield STEP_US
+        yield step * (COLUMN_US + VALUE_US * frames)
         add_medians(amplitude, norm, first, min(first + step, median.size), median)
+    yield LAST_US
     alive = median[median > 0]
     return np.asarray(median > LIVE_SHARE * (np.median(alive) if alive.size else np.inf))
 

@@ -127,7 +127,7 @@ def run(
         amplitude = frames[first:stop]
         iq = recording.iq[first:stop] if recording.iq is not None and shape[1] > 1 else None
         t_ns = recording.t_ns[first:stop]
-        result = stream.window(amplitude, iq, t_ns)
+        result = stream.window(amplitude, iq, t_ns, completes=closed_by == "frames")
         rssi = [0] * (stop - first) if recording.rssi_dbm is None else recording.rssi_dbm[first:stop].tolist()
         closed = ClosedWindow(closed_by, t_ns.tolist(), rssi, 0, stop - 1)
         origin = Origin("recording", 0, stop - 1)

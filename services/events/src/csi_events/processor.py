@@ -131,16 +131,16 @@ class EventsProcessor:
                 outputs += self._close(entry, closed, replay=replay)
                 self._take(entry, frame)
             else:
-                self._take(entry, frame)
+                self._take(entry, frame, completes=closed is not None)
                 outputs += self._close(entry, closed, replay=replay)
         return outputs
 
-    def _take(self, entry: Entry, frame: CsiFrame) -> None:
+    def _take(self, entry: Entry, frame: CsiFrame, *, completes: bool = False) -> None:
         """Put a frame into its stream; before the first of a window a stored calibration is taken up."""
         if entry.stream.opens:
             entry.calibrations.opening(entry.stream, frame.timestamp_ns)
         iq = iq_view(bytearray(frame.iq), frame.n_antennas, frame.n_subcarriers)
-        entry.stream.frame(frame.timestamp_ns, iq)
+        entry.stream.frame(frame.timestamp_ns, iq, completes=completes)
 
     def _close(self, entry: Entry, closed: ClosedWindow | None, *, replay: bool) -> Iterator[Output]:
         if closed is None:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 MIN_SAMPLES = 8
 """Fewer samples than this have no spectrum worth the name."""
+STEP_US = 30.0
+"""What a step takes, about."""
 LINE_P = 0.01
 """A strongest line is reported only if white noise shows one as strong less often than this."""
 
@@ -92,8 +94,8 @@ def spectrum(t_s: NDArray[np.float64], x: NDArray[np.float32]) -> Spectrum:
 
 def spectrum_in_steps(
     t_s: NDArray[np.float64], parts: Iterator[NDArray[np.float32]]
-) -> Generator[None, None, Spectrum]:
-    """Do what :func:`spectrum` does, a part of the columns at a time; yields between them.
+) -> Generator[float, None, Spectrum]:
+    """Do what :func:`spectrum` does, a part of the columns at a time; yields what the next will take, us, about.
 
     Args:
         t_s: (samples,) s, ascending.
@@ -107,11 +109,11 @@ def spectrum_in_steps(
     frequency = np.arange(1, lines + 1) / span
     waves = _sinusoids(t_s, span, lines)
     power, squares, size = np.zeros(lines), 0.0, 0
-    yield
+    yield STEP_US
     for x in parts:
         squares += _add_power(waves, x, power)
         size += x.size
-        yield
+        yield STEP_US
     if samples % 2 == 0:
         power[-1] *= 0.5  # the Nyquist line has one degree of freedom, and is seen once, not twice
     total = float(power.sum())

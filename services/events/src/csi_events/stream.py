@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +9,7 @@ import numpy as np
 from csi_schemas.sensing import Calibration
 
 from csi_events.baseline import Baseline
+from csi_events.chores import Chores
 from csi_events.features import FeatureMemory
 from csi_events.health import Health
 from csi_events.judgement import Judgement
@@ -27,17 +26,20 @@ MIN_FRAMES = 4
 GAP_S = 3.0
 """Silence (or 10 frame intervals, if longer) after which earlier frames are no longer compared with."""
 REMEDY = "run csiflow calibrate when nobody moves"
-STEP_NS = 10_000_000
-"""A frame does one step of what is to do, and one more for each such time since the frame before ..."""
-MOST_STEPS = 15
-"""... but no more than so many."""
-FINISHED = object()
+SHARE_NS = 10_000_000
+"""A frame does a share of the chores, or one step of an attempt on breathing, for each such time since the one before:
+one at least ..."""
+MOST_SHARES = 16
+"""... but no more than so many. The frame that completes a window does none, as the window is judged with it."""
 SILENT = Verdict("Deny", "no sub-carrier carries signal")
 
 
 @dataclass(slots=True)
 class Stream:
-    """State of one stream (node id, antennas, sub-carriers, channel); about 0.1-0.5 MB."""
+    """State of one stream (node id, antennas, sub-carriers, channel).
+
+    At 1 x 64 it takes 0.43 MB until it is calibrated and 0.15 MB then; ``csiflow bench windows`` measures it.
+    """
 
     hold_ns: int
     baseline: Baseline = field(default_factory=Baseline)
@@ -47,8 +49,8 @@ class Stream:
     open: OpenWindow = field(default_factory=OpenWindow)
     layout: Layout | None = None
     """Live sub-carriers: provisional from the first frames, then the calibration's."""
-    chores: deque[Iterator[object]] = field(default_factory=deque)
-    """What is still to do of the last window, step by step, before the next closes."""
+    chores: Chores = field(default_factory=Chores)
+    """Spectra, which the next window shows, and looking for dead sub-carriers."""
     frame_ns: int = 0
     """Receive time of the newest frame."""
     usable_ns: NDArray[np.int64] | None = None
@@ -104,6 +106,8 @@ class Stream:
         iq: NDArray[np.integer] | None,
         t_ns: NDArray[np.int64],
         missing: int = 0,
+        *,
+        completes: bool = True,
     ) -> WindowResult:
         """Take the frames of one window one by one and close it.
 
@@ -112,9 +116,12 @@ class Stream:
             iq: (frames, antennas, sub-carriers, 2) of the same frames, if there is phase.
             t_ns: (frames,) receive times, in any order.
             missing: frames lost before them.
+            completes: the last of them closes the window, see :meth:`frame`; not the next one, or a silence.
         """
-        for frame, now_ns in zip(amplitude if iq is None else iq, t_ns.tolist(), strict=True):
-            self.frame(now_ns, frame)
+        last = len(t_ns) - 1
+        frames = amplitude if iq is None else iq
+        for number, (frame, now_ns) in enumerate(zip(frames, t_ns.tolist(), strict=True)):
+            self.frame(now_ns, frame, completes=completes and number == last)
         return self.close(missing)
 
     def end(self) -> WindowResult:
@@ -128,12 +135,13 @@ class Stream:
         """The next frame is the first of a window."""
         return self.open.closed or not self.open.t_ns
 
-    def frame(self, t_ns: int, frame: NDArray[Any]) -> None:
+    def frame(self, t_ns: int, frame: NDArray[Any], *, completes: bool = False) -> None:
         """Take one frame into the open window, and do a share of what is to do.
 
         Args:
             t_ns: receive time; frames may come in any order.
             frame: I/Q (antennas, sub-carriers, 2), int8 or int16, or amplitudes (antennas, sub-carriers) in any unit.
+            completes: it is known to be the last of its window, which is judged next: nothing else is done then.
         """
         if self.open.closed:
             self._open_next()
@@ -142,7 +150,9 @@ class Stream:
         self.open.add(t_ns, frame)
         if self.layout is not None:
             self.open.prepare(self.layout, self.baseline.quiet)
-        self._work(t_ns)
+        since_ns, self.frame_ns = abs(t_ns - self.frame_ns), t_ns
+        if not completes:
+            self._work(since_ns)
 
     def close(self, missing: int = 0) -> WindowResult:
         """Judge the open window, which has a frame at least.
@@ -150,8 +160,7 @@ class Stream:
         Args:
             missing: frames lost before its frames.
         """
-        while self.chores:
-            self._chore()
+        self.chores.finish_awaited()
         self.ticks += 1
         window, quiet = self.open, self.baseline.quiet
         window.sort(quiet)
@@ -187,13 +196,11 @@ class Stream:
         """Put by what later windows need of the one that was judged: it did not have to wait for that."""
         window, quiet = self.open, self.baseline.quiet
         if self.usable_ns is not None:
-            refresh = self.memory.add(self.usable_ns, window.x, window.grouped[: len(window.usable)])
+            grouped = window.grouped[: len(window.usable)]
+            self.chores.add(self.memory.add(self.usable_ns, window.x, grouped), awaited=True)
             self.usable_ns = None
-            if refresh is not None:
-                self.chores.append(refresh)
-        look = None if quiet is None else self.health.look(window.frames, quiet, self.newest_ns)
-        if look is not None:
-            self.chores.append(look)
+        if quiet is not None:
+            self.chores.add(self.health.look(window.frames, quiet, self.newest_ns))
 
     def _between_windows(self) -> None:
         """Make ready for another calibration.
@@ -206,20 +213,14 @@ class Stream:
         if self.open.t_ns:
             raise RuntimeError(f"{len(self.open.t_ns)} frames wait in the open window; calibrate between windows")
 
-    def _work(self, t_ns: int) -> None:
-        """Do what is due of chores, breathing and a calibration: more steps when frames come slowly."""
-        since_ns, self.frame_ns = abs(t_ns - self.frame_ns), t_ns
-        for _ in range(1 + min(since_ns // STEP_NS, MOST_STEPS)):
-            if self.chores:
-                self._chore()
-            elif not self.judgement.breathing.step():
+    def _work(self, since_ns: int) -> None:
+        """Do what is due of chores, breathing and a calibration: more when frames come slowly."""
+        worked = False
+        for _ in range(min(max(since_ns // SHARE_NS, 1), MOST_SHARES)):
+            if not self.chores.share() and not self.judgement.breathing.step():
                 break
-        self.baseline.step()
-
-    def _chore(self) -> None:
-        """Do one step of the oldest chore."""
-        if next(self.chores[0], FINISHED) is FINISHED:
-            self.chores.popleft()
+            worked = True
+        self.baseline.step(beside=worked)
 
     def _window(self, t_ns: NDArray[np.int64]) -> WindowResult:
         """Judge the frames, ascending in time."""

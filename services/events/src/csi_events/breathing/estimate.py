@@ -209,7 +209,9 @@ class Breathing:
         )
         z = np.where((LINE_GRID.per_minute >= LINE_EDGE)[:, None], fast, slow)
         alone = not np.iscomplexobj(self.swings.reference)
-        yield self.decision.conclude(now_ns, Spectra.of(t, y, power, z, alone=alone))
+        seen = Spectra.of(t, y, power, z, alone=alone)
+        yield None
+        yield self.decision.conclude(now_ns, seen)
 
     def _refuse(self, now_ns: int, reason: Reason) -> BreathingEstimate:
         self.decision.forget_lines()
