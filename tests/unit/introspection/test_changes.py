@@ -11,6 +11,7 @@ from csi_introspection.changes import (
     LAG_WIDTH,
     LAGS,
     LEAST_SPREAD,
+    ORDERS,
     PROFILE,
     SMOOTH,
     VEC_WIDTH,
@@ -25,10 +26,17 @@ from csi_introspection.changes import (
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.fft import dct
 
 
 def energies(frames: Float64, stride: int) -> Float64:
-    """Energies, (lags, bins), after all of ``frames`` (T, antennas, bins), the first of which was there for ever."""
+    """Energies, (lags, bins + 1), after all of ``frames`` (T, antennas, bins); the first was there for ever."""
+    smooth = dct(frames, axis=2, norm="ortho")[:, :, :ORDERS]
+    return np.concatenate([of_each(frames, stride), of_each(smooth, stride).sum(axis=1, keepdims=True)], axis=1)
+
+
+def of_each(frames: Float64, stride: int) -> Float64:
+    """The same of each column by itself, (lags, columns)."""
     reach = LAGS[-1] * stride + SMOOTH * stride + stride
     past = np.concatenate([np.repeat(frames[:1], reach, axis=0), frames])
     newest = range(len(past) - SMOOTH * stride, len(past))
@@ -75,7 +83,10 @@ def streams(draw: st.DrawFn) -> tuple[Float64, int]:
 @settings(deadline=None, max_examples=60)
 @given(streams())
 def test_energies_are_those_of_the_whole_history(problem: tuple[Float64, int]) -> None:
-    """At every lag and bin: squared difference of rows, over antennas and the frames of the last ``SMOOTH`` rows."""
+    """At every lag: squared difference of rows, over antennas and the frames of the last ``SMOOTH`` rows.
+
+    Of each bin, and, in the last column, of the first cosines over the bins, as scipy computes them.
+    """
     frames, stride = problem
     state = begun(frames, stride)
     np.testing.assert_allclose(state.energy, energies(frames, stride), rtol=1e-4, atol=1e-6)
@@ -103,7 +114,19 @@ def test_a_ramp_has_the_energy_of_its_slope() -> None:
     for stride in (1, 3):
         frames = np.arange(200)[:, None, None] * np.array([[0.25, 0.5]])
         expected = (np.array(LAGS)[:, None] * stride * np.array([0.25, 0.5])) ** 2
-        np.testing.assert_allclose(begun(frames, stride).energy, expected, rtol=1e-5)
+        energy = begun(frames, stride).energy
+        np.testing.assert_allclose(energy[:, :2], expected, rtol=1e-5)
+        np.testing.assert_allclose(energy[:, 2], expected.sum(axis=1), rtol=1e-5)  # two cosines hold two bins whole
+
+
+def test_changes_that_alternate_over_the_bins_are_not_smooth() -> None:
+    """What differs between neighbouring bins is no part of ``lag``; what all bins share is all of it."""
+    swing = np.cos(np.pi * np.arange(100))[:, None, None]
+    odd = [0, 2]  # lags 1 and 3; the others see no change
+    ragged = begun(swing * np.cos(np.pi * np.arange(BANDS)), 1).energy[odd]
+    assert (ragged[:, -1] < 0.01 * ragged[:, :-1].sum(axis=1)).all()
+    shared = begun(swing * np.ones(BANDS), 1).energy[odd]
+    np.testing.assert_allclose(shared[:, -1], shared[:, :-1].sum(axis=1), rtol=1e-5)
 
 
 def test_running_sums_do_not_drift() -> None:
@@ -125,7 +148,7 @@ def test_an_unknown_quiet_describes_nothing() -> None:
 @settings(deadline=None, max_examples=40)
 @given(st.integers(0, 2**32 - 1))
 def test_features_are_the_logarithms_of_energy_over_the_quiets(seed: int) -> None:
-    """``lag``: ln((e + q) / 2 q) over the sums of bins; ``vec128``: of each bin, its departure from the mean halved."""
+    """``lag``: ln((e + q) / 2 q) of the smooth part; ``vec128``: of each bin, its departure from the mean halved."""
     rng = np.random.default_rng(seed)
     state = new_changes(1, BANDS, 1)
     state.energy[:] = np.exp(3 * rng.normal(size=state.energy.shape))
@@ -133,9 +156,9 @@ def test_features_are_the_logarithms_of_energy_over_the_quiets(seed: int) -> Non
     lag, vec = described(state)
     own, rest = state.energy.astype(np.float64), state.level
     np.testing.assert_allclose(
-        lag, np.log((own.sum(1) + rest.sum(1)) / (2 * rest.sum(1)))[list(LAG_COLUMNS)], rtol=1e-5, atol=1e-5
+        lag, np.log((own[:, -1] + rest[:, -1]) / (2 * rest[:, -1]))[list(LAG_COLUMNS)], rtol=1e-5, atol=1e-5
     )
-    logs = np.log((own + rest) / (2 * rest))
+    logs = np.log((own + rest) / (2 * rest))[:, :-1]
     mean = logs.mean(axis=1, keepdims=True)
     np.testing.assert_allclose(vec, (mean + PROFILE * (logs - mean)).ravel(), atol=0.005)
 
@@ -188,7 +211,7 @@ def test_the_quiet_is_the_mean_of_the_first_block_then_moves_by_the_weight(strid
     state = new_changes(2, BANDS, stride)
     restart(state, frames[0].astype(np.float32).ravel())
     unseen = (LAGS[-1] + SMOOTH) * stride  # frames that look back beyond the first
-    level, spread = np.zeros((len(LAGS), BANDS)), np.array([0.25, 0.25])
+    level, spread = np.zeros((len(LAGS), BANDS + 1)), np.array([0.25, 0.25])
     for first, stop, weight in ((0, 150, 0.3), (150, 270, 0.25), (270, 300, 0.0), (300, 400, 1.0)):
         seen: list[Float64] = []
         squares: list[tuple[float, float]] = []

@@ -159,9 +159,9 @@ SLOW = shape(16, LAG_WIDTH, VEC_WIDTH, row_hz=10.0, frame_hz=10.0)
         (references()[0], TWO, "width 16; this stream's vectors have 32"),
         (references()[0], None, "no antenna with 4 live sub-carriers"),
         (
-            replace(references()[0], feature_version=2),
+            replace(references()[0], feature_version=1),
             TWO,
-            "feature version 2; this stream's amplitude_l2_per_subcarrier is 1",
+            "feature version 1; this stream's amplitude_l2_per_subcarrier is 2",
         ),
         (of_changes("lag", 5), ONE, None),
         (of_changes("lag", 5), TWO, None),

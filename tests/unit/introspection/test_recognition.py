@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -71,17 +72,48 @@ def test_motions_somewhere_within_are_found(label: str) -> None:
 
 
 def test_early_evidence_is_that_of_what_was_seen() -> None:
-    """After some frames the evidence is what a motion that ends there would have, and never more than that of all."""
+    """After some frames the evidence is what a motion that ends there would have seen, and never more than later."""
     train = [take(name, number) for name, number in TRAIN]
     whole = take("walk", 31).example
     ended = Example(whole.encoded.part(0, LEAD + 20), LEAD, timed=True)
-    (only,) = shapes.recognise(train, ended)
-    everything, early, beyond = shapes.recognise(train, whole, (20, 10_000))
+    _, only = shapes.recognise(train, ended, (20,))
+    _, early, beyond = shapes.recognise(train, whole, (20, 10_000))
     assert early == only
-    assert beyond == everything
     for kind, evidence in early.items():
-        assert all(value <= everything[kind][label] for label, value in evidence.items())
-    assert early["lag"]["walk"] < everything["lag"]["walk"]
+        assert all(value <= beyond[kind][label] for label, value in evidence.items())
+    assert early["lag"]["walk"] < beyond["lag"]["walk"]
+
+
+def test_only_whole_signatures_answer_for_a_whole_motion() -> None:
+    """A motion that ends long before every signature does has prefixes of them only: no evidence for any label."""
+    train = [take(name, number) for name, number in TRAIN]
+    whole = take("walk", 31).example
+    shortest = min(len(shapes.rows_of(each.example, "lag")) for each in train) - max(shapes.BANDS.values())
+    ended = Example(whole.encoded.part(0, LEAD + shortest - 1), LEAD, timed=True)
+    answered, seen = shapes.recognise(train, ended, (shortest - 1,))
+    assert all(value == 0.0 for labels in answered.values() for value in labels.values())
+    assert all(labels["walk"] > 0.0 for labels in seen.values())
+    everything, prefixes = shapes.recognise(train, whole, (10_000,))
+    for kind, labels in everything.items():
+        assert 0.0 < labels["walk"] <= prefixes[kind]["walk"]
+
+
+@given(st.lists(st.floats(0, 1e6), min_size=1, max_size=8), st.data())
+def test_the_best_of_so_many_is_the_mean_over_every_choice(values: list[float], data: st.DataObject) -> None:
+    """Against every choice written out; of one it is the mean, of all the most."""
+    count = data.draw(st.integers(1, len(values)))
+    chosen = [max(each) for each in combinations(values, count)]
+    assert shapes.best_of_so_many(values, count) == pytest.approx(np.mean(chosen), rel=1e-9)
+    assert shapes.best_of_so_many(values, 1) == pytest.approx(np.mean(values), rel=1e-9)
+    assert shapes.best_of_so_many(values, len(values)) == max(values)
+
+
+def test_many_signatures_of_a_label_are_no_advantage() -> None:
+    """Five signatures of the wrong label, each a little less like the motion than the one of the right one, lose."""
+    right, wrong = take("walk", 1), [take("door", seed) for seed in range(2, 7)]
+    for kind, evidence in shapes.recognise([right, *wrong], take("walk", 11).example)[0].items():
+        alone = [shapes.recognise([right, each], take("walk", 11).example)[0][kind]["door"] for each in wrong]
+        assert evidence["door"] == pytest.approx(np.mean(alone), rel=1e-5)
 
 
 def test_the_liveliest_rows_hold_the_motion() -> None:

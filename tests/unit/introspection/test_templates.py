@@ -5,10 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from csi_introspection.arrays import Float64
-from csi_introspection.templates import Columns, resample, template
+from csi_introspection.templates import Columns, template
 from csi_schemas.signature import DtwParameters, FeatureKind, Signature
-from hypothesis import given
-from hypothesis import strategies as st
 
 
 def signature(
@@ -26,42 +24,6 @@ def signature(
         promotion_threshold=0.6,
         rate_hz=rate_hz,
     )
-
-
-@given(st.integers(0, 2**32 - 1), st.integers(1, 40), st.floats(0.05, 8))
-def test_resampling_keeps_to_the_values_there_are(seed: int, length: int, ratio: float) -> None:
-    """As many rows as the ratio asks, at least two, within the range of each column; a constant stays one."""
-    vectors = np.random.default_rng(seed).normal(size=(length, 3))
-    got = resample(vectors, ratio)
-    assert got.shape == (max(2, round(length * ratio)), 3)
-    assert (got >= vectors.min(axis=0) - 1e-12).all()
-    assert (got <= vectors.max(axis=0) + 1e-12).all()
-    np.testing.assert_allclose(resample(np.full((length, 2), 4.25), ratio), 4.25)
-
-
-@given(st.integers(2, 40))
-def test_resampling_to_the_same_number_changes_nothing(length: int) -> None:
-    """Ratio 1 returns the rows themselves."""
-    vectors = np.random.default_rng(length).normal(size=(length, 2))
-    np.testing.assert_array_equal(resample(vectors, 1.0), vectors)
-
-
-@given(st.integers(4, 40), st.floats(0.2, 6))
-def test_resampling_a_ramp_is_exact_between_its_ends(length: int, ratio: float) -> None:
-    """Linear interpolation of a line, of rows that stand for equal shares of the time: middles lie on the line."""
-    vectors = np.arange(length, dtype=np.float64)[:, None]
-    rows = max(2, round(length * ratio))
-    got = resample(vectors, ratio)
-    if rows != length:
-        np.testing.assert_allclose(got[:, 0], np.clip((np.arange(rows) + 0.5) / ratio - 0.5, 0, length - 1), atol=1e-9)
-    assert (np.diff(got[:, 0]) >= 0).all()
-
-
-def test_doubling_and_halving_returns_a_smooth_motion() -> None:
-    """Up to twice the rate and back is the motion again, but for what interpolation rounds off."""
-    vectors = np.sin(np.linspace(0, 2 * np.pi, 60))[:, None] * np.array([1.0, -2.0])
-    back = resample(resample(vectors, 2.0), 0.5)
-    np.testing.assert_allclose(back[1:-1], vectors[1:-1], atol=0.01)
 
 
 @pytest.mark.parametrize(("rate", "rows", "band"), [(15.0, 60, 16), (30.0, 30, 8), (60.0, 15, 4), (600.0, 2, 1)])
@@ -88,7 +50,7 @@ def test_rates_within_two_per_cent_leave_rows_alone(rate: float) -> None:
 
 
 @pytest.mark.parametrize("rate", [29.0, 31.0])
-def test_rates_further_apart_are_interpolated(rate: float) -> None:
+def test_rates_further_apart_are_resampled(rate: float) -> None:
     """Beyond two per cent the rows are as many as the stream takes in the same time."""
     made = template(signature(np.random.default_rng(4).normal(size=(200, 4)), rate), Columns(4), 30.0, 30.0)
     assert len(made.rows) == round(200 * 30.0 / rate)

@@ -104,6 +104,11 @@ def confusion_of(folds: Iterable[FoldEvidence], kinds: Kinds) -> Confusion:
     return found
 
 
+def right_of(folds: Iterable[FoldEvidence], kinds: Kinds) -> int:
+    """Return how often these folds' takes are answered rightly by evidence of these kinds."""
+    return sum(answer(combined(tested.whole, kinds)) == tested.label for fold in folds for tested in fold.takes)
+
+
 def choose_kinds(fold: FoldEvidence, others: Sequence[FoldEvidence]) -> Kinds:
     """Return the kinds that answer most often rightly where nothing of what ``fold`` tests is learnt from or tested.
 
@@ -114,4 +119,4 @@ def choose_kinds(fold: FoldEvidence, others: Sequence[FoldEvidence]) -> Kinds:
         others: Folds that learn from one take each; may hold ``fold``.
     """
     apart = [other for other in others if all(other.without(source) for source in fold.tested)]
-    return max(candidates([*others, fold]), key=lambda kinds: confusion_of(apart, kinds).right)
+    return max(candidates([*others, fold]), key=lambda kinds: right_of(apart, kinds))

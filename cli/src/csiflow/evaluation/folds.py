@@ -17,8 +17,8 @@ Evidence: TypeAlias = Mapping[FeatureKind, Mapping[str, float]]
 Recogniser: TypeAlias = Callable[[Sequence[LabelledExample], Example, Sequence[int]], list[Evidence]]
 """Learns from labelled motions; returns the evidence in another, of all of it and of its first so many frames."""
 
-ONE_TAKE, LEAVE_ONE_OUT = "one_take", "leave_one_out"
-"""Names of the schemes."""
+ONE_TAKE, LEAVE_ONE_OUT, EVERY_PAIR = "one_take", "leave_one_out", "every_pair"
+"""Names of the schemes; the folds of the first are some of the last one's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +55,8 @@ class FoldEvidence:
         return source not in self.learnt and source not in self.tested
 
 
-def one_take_folds(takes: Sequence[LabelledTake]) -> list[Fold]:
-    """Signatures of one source, each tested on one other: every take is tested once, so that counts are independent.
-
-    The source a fold learns from is the next one by name, round and round, that has every label.
+def teachers(takes: Sequence[LabelledTake]) -> dict[str, list[str]]:
+    """Return, for each source by name, the other ones that have every label, from the next by name round and round.
 
     Raises:
         EvaluationError: fewer than two sources, or none that has every label and is not the one tested.
@@ -67,17 +65,50 @@ def one_take_folds(takes: Sequence[LabelledTake]) -> list[Fold]:
     labels = {take.label for take in takes}
     names = list(sources)
     whole = [name for name in names if {take.label for take in sources[name]} == labels]
-    folds = []
+    found = {}
     for number, name in enumerate(names):
         following = names[number + 1 :] + names[:number]
-        teacher = next((other for other in following if other in whole), None)
-        if teacher is None:
+        found[name] = [other for other in following if other in whole]
+        if not found[name]:
             raise EvaluationError(
                 f"no take but {name} has every label ({', '.join(sorted(labels))}); --labels chooses fewer, --take "
                 "says what in a file's name is its take"
             )
-        folds.append(Fold(tuple(sources[teacher]), tuple(sources[name])))
-    return folds
+    return found
+
+
+def every_pair_folds(takes: Sequence[LabelledTake]) -> list[Fold]:
+    """Signatures of one source that has every label, each tested on each other source.
+
+    Every take is tested many times: their counts choose, and are not independent.
+
+    Raises:
+        EvaluationError: as ``teachers``.
+    """
+    sources = _by_source(takes)
+    return [
+        Fold(tuple(sources[teacher]), tuple(sources[name]))
+        for name, others in teachers(takes).items()
+        for teacher in others
+    ]
+
+
+def one_take_folds(takes: Sequence[LabelledTake]) -> list[Fold]:
+    """Signatures of one source, each tested on one other: every take is tested once, so that counts are independent.
+
+    Raises:
+        EvaluationError: as ``teachers``.
+    """
+    sources = _by_source(takes)
+    return [Fold(tuple(sources[others[0]]), tuple(sources[name])) for name, others in teachers(takes).items()]
+
+
+def of_one_take(pairs: Sequence[FoldEvidence]) -> list[FoldEvidence]:
+    """Return the folds of ``one_take_folds`` among those of ``every_pair_folds``: of each source tested the first."""
+    first: dict[tuple[str, ...], FoldEvidence] = {}
+    for fold in pairs:
+        first.setdefault(fold.tested, fold)
+    return list(first.values())
 
 
 def leave_one_out_folds(takes: Sequence[LabelledTake]) -> list[Fold]:
@@ -117,6 +148,6 @@ def run_fold(fold: Fold, recognise: Recogniser, seen: Sequence[int] = ()) -> Fol
 
 
 def schemes(takes: Sequence[LabelledTake]) -> Iterator[tuple[str, list[Fold]]]:
-    """Yield the ways to part takes into folds, by name."""
-    yield ONE_TAKE, one_take_folds(takes)
+    """Yield the ways to part takes into folds, by name; ``of_one_take`` has those of one take each."""
+    yield EVERY_PAIR, every_pair_folds(takes)
     yield LEAVE_ONE_OUT, leave_one_out_folds(takes)

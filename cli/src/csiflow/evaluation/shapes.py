@@ -13,10 +13,20 @@ from csi_introspection.shapes import kinds_of, recognise
 from rich.markup import escape
 from rich.table import Table
 
-from csiflow.evaluation.confusion import Confusion, answer, candidates, choose_kinds, combined, confusion_of
+from csiflow.evaluation.confusion import Confusion, Kinds, answer, candidates, choose_kinds, combined, confusion_of
 from csiflow.evaluation.errors import EvaluationError
 from csiflow.evaluation.files import group_name
-from csiflow.evaluation.folds import ONE_TAKE, Fold, FoldEvidence, Recogniser, run_fold, schemes
+from csiflow.evaluation.folds import (
+    EVERY_PAIR,
+    LEAVE_ONE_OUT,
+    ONE_TAKE,
+    Fold,
+    FoldEvidence,
+    Recogniser,
+    of_one_take,
+    run_fold,
+    schemes,
+)
 from csiflow.evaluation.labels import Labelling
 from csiflow.evaluation.pool import LOST, parallel
 from csiflow.evaluation.recording import LabelledRecording, load
@@ -26,7 +36,7 @@ from csiflow.evaluation.statistics import rounded
 from csiflow.evaluation.streams import StreamOutcome, StreamStep, steps_of
 from csiflow.evaluation.takes import Cuts, LabelledTake, chosen, pieces_of, run_of, source_of, sources_of, takes_of
 
-SCHEME_WORDS = {"one_take": "signatures of one take", "leave_one_out": "signatures of all other takes"}
+SCHEME_WORDS = {ONE_TAKE: "signatures of one take", LEAVE_ONE_OUT: "signatures of all other takes"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,11 +173,14 @@ def figures_of(folds: Sequence[FoldEvidence], single: Sequence[FoldEvidence]) ->
         folds: The scheme's.
         single: Those that learn from one take each, by which kinds are chosen.
     """
+    chosen_for: dict[tuple[str, ...], Kinds] = {}
     whole = Confusion()
     seen: dict[int, Confusion] = {}
     rows = []
     for fold in folds:
-        kinds = choose_kinds(fold, single)
+        if fold.tested not in chosen_for:
+            chosen_for[fold.tested] = choose_kinds(fold, single)
+        kinds = chosen_for[fold.tested]
         own = Confusion()
         answers = []
         for tested in fold.takes:
@@ -188,14 +201,22 @@ def figures_of(folds: Sequence[FoldEvidence], single: Sequence[FoldEvidence]) ->
 
 
 def as_json(shapes: Shapes) -> dict[str, Any]:
-    """Return one object: for each group its takes and each scheme's figures."""
+    """Return one object: for each group its takes and each scheme's figures; of every pair no more than a share."""
     found: dict[str, Any] = {}
-    for (group, scheme), folds in sorted(shapes.evidence.items()):
-        takes = shapes.groups[group]
-        about = found.setdefault(
-            group, {"takes": len(takes), "sources": sources_of(takes), "quiet_assumed": shapes.assumed[group]}
-        )
-        about[scheme] = figures_of(folds, shapes.evidence[group, ONE_TAKE])
+    for group in sorted({group for group, _ in shapes.evidence}):
+        takes, pairs = shapes.groups[group], shapes.evidence[group, EVERY_PAIR]
+        every = figures_of(pairs, pairs)
+        found[group] = {
+            "takes": len(takes),
+            "sources": sources_of(takes),
+            "quiet_assumed": shapes.assumed[group],
+            ONE_TAKE: figures_of(of_one_take(pairs), pairs),
+            LEAVE_ONE_OUT: figures_of(shapes.evidence[group, LEAVE_ONE_OUT], pairs),
+            EVERY_PAIR: {
+                "top1": every["top1"],
+                "kinds": {kinds: about["top1"] for kinds, about in every["kinds"].items()},
+            },
+        }
     streams = {name: outcome.figures() for name, outcome in sorted(shapes.streams.items())}
     return {"shapes": found, "streams": streams, "errors": shapes.errors}
 
@@ -247,6 +268,8 @@ def tables(shapes: Shapes) -> list[Table]:
             if figures["seen"]:
                 after = ", ".join(f"{frames}: {rounded(found['top1'], 2)}" for frames, found in figures["seen"].items())
                 title += f"; after so many frames {after}"
+            if scheme == ONE_TAKE:
+                title += f"; over every pair of takes {100 * about[EVERY_PAIR]['top1']:.1f} %"
             if about["quiet_assumed"]:
                 title += f"; of {about['quiet_assumed']} recordings the first seconds were taken for quiet"
             table = Table(title=title, title_justify="left", title_style="bold")

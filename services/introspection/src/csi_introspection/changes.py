@@ -6,6 +6,10 @@ and neither place nor posture, and they are means over antennas, so they fit str
 A row is the mean of the newest ``stride`` frames. The energy at a lag is the squared difference of two rows that many
 rows apart, averaged over the antennas and over the frames of the last ``SMOOTH`` rows. It is kept by running sums, so
 every frame has it at a cost that depends on none of these lengths.
+
+Beside the energy of each bin there is that of the row's smooth part: of its first ``ORDERS`` cosines over the bins.
+Whatever moves in a room changes neighbouring sub-carriers alike, because its echo comes at most a few hundred
+nanoseconds after the others; a receiver's noise does not.
 """
 
 from __future__ import annotations
@@ -27,6 +31,8 @@ BANDS = 16
 LAG_COLUMNS = (0, 1, 3, 5, 7)
 """Places in ``LAGS`` of the lags of the feature ``lag``: 1, 2, 4, 8, 16 rows."""
 LAG_WIDTH = len(LAG_COLUMNS)
+ORDERS = 3
+"""Cosines over an antenna's bins (DCT-II, the mean included) whose energy ``lag`` is made of."""
 VEC_WIDTH = len(LAGS) * BANDS
 PROFILE = 0.5
 """Weight in ``vec128`` of a bin's departure from the mean over bins, which depends on place more than the mean does."""
@@ -40,7 +46,10 @@ _LEAST = 1e-12
 
 
 class Changes(NamedTuple):
-    """State of one stream of W = antennas x bins values a frame, at S frames a row."""
+    """State of one stream of W = antennas x bins values a frame, at S frames a row.
+
+    A row has P = W + antennas x orders numbers: the bins, then each antenna's smooth part.
+    """
 
     clock: Int64
     """(1) frames taken."""
@@ -49,34 +58,46 @@ class Changes(NamedTuple):
     row: Float64
     """(W) their sum."""
     rows: Float32
-    """(16 S + 1, W) ring of the newest rows, one a frame."""
+    """(16 S + 1, P) ring of the newest rows, one a frame."""
+    cosines: Float32
+    """(orders, bins) what makes the smooth part of an antenna's bins."""
     squares: Float32
-    """(SMOOTH S, lags, bins) ring of squared changes."""
+    """(SMOOTH S, lags, bins + 1) ring of squared changes, the smooth part's last."""
     sums: Float64
-    """(lags, bins) their sum."""
+    """(lags, bins + 1) their sum."""
     energy: Float32
-    """(lags, bins) mean squared change."""
+    """(lags, bins + 1) mean squared change."""
     ratio: Float32
     """(lags x bins) work space."""
     level: Float64
-    """(lags, bins) energy at rest."""
+    """(lags, bins + 1) energy at rest."""
     block: Float64
-    """(lags, bins) sum of energies over the running block."""
+    """(lags, bins + 1) sum of energies over the running block."""
     counted: Int64
     """(1) frames in that sum."""
     spread: Float64
     """(2, 3) of ``lag`` and ``vec128``: variance at rest, then sum of squares and count over the running block."""
 
 
+def smooth_cosines(bins: int) -> Float32:
+    """Return the first ``ORDERS`` rows, or as many as there are bins, of the orthonormal DCT-II, (orders, bins)."""
+    orders = np.arange(min(ORDERS, bins))[:, None]
+    cosines = np.cos(np.pi * orders * (np.arange(bins) + 0.5) / bins)
+    unit: Float32 = (cosines / np.linalg.norm(cosines, axis=1, keepdims=True)).astype(np.float32)
+    return unit
+
+
 def new_changes(antennas: int, bins: int, stride: int) -> Changes:
     """Return the state of a stream of which nothing was seen."""
     width = antennas * bins
-    shape = (len(LAGS), bins)
+    cosines = smooth_cosines(bins)
+    shape = (len(LAGS), bins + 1)
     return Changes(
         clock=np.zeros(1, np.int64),
         frames=np.zeros((stride, width), np.float32),
         row=np.zeros(width),
-        rows=np.zeros((LAGS[-1] * stride + 1, width), np.float32),
+        rows=np.zeros((LAGS[-1] * stride + 1, width + antennas * len(cosines)), np.float32),
+        cosines=cosines,
         squares=np.zeros((SMOOTH * stride, *shape), np.float32),
         sums=np.zeros(shape),
         energy=np.zeros(shape, np.float32),
@@ -89,6 +110,18 @@ def new_changes(antennas: int, bins: int, stride: int) -> Changes:
 
 
 @kernel
+def add_smooth_part(row: Float32, cosines: Float32, width: int) -> None:
+    """Write each antenna's smooth part behind the ``width`` bins of a row, (P)."""
+    orders, bins = cosines.shape
+    for a in range(width // bins):
+        for k in range(orders):
+            total = np.float32(0.0)
+            for b in range(bins):
+                total += cosines[k, b] * row[a * bins + b]
+            row[width + a * orders + k] = total
+
+
+@kernel
 def restart(state: Changes, vector: Float32) -> None:
     """Forget the recent past, as after a gap: the room looked like ``vector`` (W) all along. The quiet stays."""
     state.clock[0] = 0
@@ -98,15 +131,25 @@ def restart(state: Changes, vector: Float32) -> None:
         for s in range(state.frames.shape[0]):
             state.frames[s, w] = vector[w]
         state.row[w] = vector[w] * np.float64(state.frames.shape[0])
-        for r in range(state.rows.shape[0]):
-            state.rows[r, w] = vector[w]
+        state.rows[0, w] = vector[w]
+    add_smooth_part(state.rows[0], state.cosines, vector.size)
+    for r in range(1, state.rows.shape[0]):
+        state.rows[r] = state.rows[0]
+
+
+@kernel
+def take_square(state: Changes, squares: Float32, k: int, b: int, square: np.float32, share: float) -> None:
+    """Take a squared change in the place of the oldest one of the ring, whose row ``squares`` (lags, bins + 1) is."""
+    state.sums[k, b] += np.float64(square) - squares[k, b]
+    squares[k, b] = square
+    state.energy[k, b] = np.float32(max(state.sums[k, b], 0.0) * share + _LEAST)
 
 
 @kernel
 def advance_changes(state: Changes, vector: Float32) -> None:
     """Take one frame's values, (W) antenna-major, and write ``energy``."""
     stride, width = state.frames.shape
-    bins = state.energy.shape[1]
+    orders, bins = state.cosines.shape
     antennas = width // bins
     time = state.clock[0]
     state.clock[0] = time + 1
@@ -117,6 +160,7 @@ def advance_changes(state: Changes, vector: Float32) -> None:
         state.row[w] += np.float64(vector[w]) - oldest[w]
         oldest[w] = vector[w]
         row[w] = np.float32(state.row[w] / stride)
+    add_smooth_part(row, state.cosines, width)
     squares = state.squares[time % state.squares.shape[0]]
     part = np.float32(1.0 / antennas)
     share = 1.0 / state.squares.shape[0]
@@ -128,10 +172,12 @@ def advance_changes(state: Changes, vector: Float32) -> None:
             for a in range(1, antennas):
                 moved = row[a * bins + b] - before[a * bins + b]
                 total += moved * moved
-            total *= part
-            state.sums[k, b] += np.float64(total) - squares[k, b]
-            squares[k, b] = total
-            state.energy[k, b] = np.float32(max(state.sums[k, b], 0.0) * share + _LEAST)
+            take_square(state, squares, k, b, total * part, share)
+        smooth = np.float32(0.0)
+        for p in range(width, width + antennas * orders):
+            moved = row[p] - before[p]
+            smooth += moved * moved
+        take_square(state, squares, k, bins, smooth * part, share)
 
 
 @kernel
@@ -153,13 +199,10 @@ def describe_changes(state: Changes, lag: Float32, vec: Float32) -> None:
         lag.fill(0.0)
         vec.fill(0.0)
         return
-    lags, bins = state.energy.shape
+    lags, bins = state.energy.shape[0], state.cosines.shape[1]
     for c in range(_LAG_COLUMNS.size):
         k = _LAG_COLUMNS[c]
-        own, rest = 0.0, 0.0
-        for b in range(bins):
-            own += state.energy[k, b]
-            rest += state.level[k, b]
+        own, rest = np.float64(state.energy[k, bins]), state.level[k, bins]
         lag[c] = np.float32(np.log((own + rest) / (2.0 * rest)))
     if vec.size != lags * bins:
         return

@@ -2,14 +2,18 @@
 
 Features come in rows. A row averages as many frames as bring the stream to about ``ROW_RATE_HZ``; every frame ends one.
 
-``amplitude_l2_per_subcarrier``, version 1. Per antenna: amplitude of each live sub-carrier, divided by the antenna's
+``amplitude_l2_per_subcarrier``, version 2. Per antenna: amplitude of each live sub-carrier, divided by the antenna's
 root mean square over its live sub-carriers (so gain drops out), then averaged over ``BINS`` equal runs of adjacent
 live sub-carriers in packet order. Equal width for 64, 128 and 192 sub-carriers is what lets one signature fit all of
 a node's streams. A signature stores such vectors minus the quiet mean of the stream it was captured from; matching
 subtracts the stream's own quiet mean and divides both by its quiet deviation.
 
-``lag`` and ``vec128``, version 1. See ``changes``: logarithms of the energy of change over several lags, over the
-quiet's; ``lag`` as a mean over all bins at 5 lags, ``vec128`` in 16 bins at 8 lags. Signatures hold them as they are.
+``lag`` and ``vec128``, version 2. See ``changes``: logarithms of the energy of change over several lags, over the
+quiet's; ``lag`` of the part that is smooth over the bins at 5 lags, ``vec128`` in 16 bins at 8 lags. Signatures hold
+them as they are.
+
+Version 1 took sub-carriers of more than ``SPIKE`` times the usual amplitude for live ones (all kinds), did not take the
+middle of three frames, and made ``lag`` of every bin alike.
 """
 
 from __future__ import annotations
@@ -58,9 +62,9 @@ class Kind(NamedTuple):
 
 
 KINDS: dict[FeatureKind, Kind] = {
-    "amplitude_l2_per_subcarrier": Kind(version=1, of_changes=False),
-    "lag": Kind(version=1, of_changes=True),
-    "vec128": Kind(version=1, of_changes=True),
+    "amplitude_l2_per_subcarrier": Kind(version=2, of_changes=False),
+    "lag": Kind(version=2, of_changes=True),
+    "vec128": Kind(version=2, of_changes=True),
 }
 """Every feature kind a signature may have."""
 

@@ -12,7 +12,7 @@ from csi_schemas.signature import DtwParameters, Signature
 
 from csi_introspection._compile import kernel
 from csi_introspection.arrays import Float32, Float64, Int8
-from csi_introspection.features import BINS
+from csi_introspection.features import BINS, KINDS
 from csi_introspection.snapshot import SnapshotWriter, encode
 from csi_introspection.stream import LAYOUT_FRAMES, FrameStream
 
@@ -83,6 +83,7 @@ def random_signatures(count: int, rng: np.random.Generator) -> list[Signature]:
             label="random walk",
             captured_at="2026-11-22T00:00:00Z",
             feature_kind="amplitude_l2_per_subcarrier",
+            feature_version=KINDS["amplitude_l2_per_subcarrier"].version,
             length=ROWS,
             dtw=DtwParameters(window=BAND),
             vectors=(0.03 * rng.normal(size=(ROWS, BINS)).cumsum(axis=0)).tolist(),

@@ -8,6 +8,7 @@ a stream in service would have seen before.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import comb
 from typing import NamedTuple
 
 import numpy as np
@@ -179,9 +180,19 @@ def signature_of(labelled: LabelledExample, kind: FeatureKind, identity: str, th
 
 @kernel
 def follow_rows(
-    matcher: Matcher, rows: Float32, nothing: Float64, unit: Float32, ends: Int64, first: int, most: Float32
+    matcher: Matcher,
+    rows: Float32,
+    nothing: Float64,
+    unit: Float32,
+    ends: Int64,
+    first: int,
+    most: Float32,
+    whole: Float32,
 ) -> None:
-    """Match rows, (T, columns), afresh from ``first`` on; ``most`` (T, n) gets the most evidence until each frame."""
+    """Match rows, (T, columns), afresh from ``first`` on; ``most`` (T, n) gets the most evidence until each frame.
+
+    ``whole`` (n) gets the most evidence of the whole of each signature.
+    """
     n = most.shape[1]
     for i in range(rows.shape[0]):
         if i == first:
@@ -190,10 +201,15 @@ def follow_rows(
         for k in range(n):
             before = most[i - 1, k] if i > first else np.float32(-np.inf)
             most[i, k] = max(before, np.float32(matcher.matches[k, dtw.EVIDENCE]))
+            if i >= first:
+                whole[k] = max(whole[k], np.float32(matcher.matches[k, dtw.WHOLE_EVIDENCE]))
 
 
-def evidence_of(signatures: Sequence[Signature], example: Example) -> Float32:
-    """Return the most evidence of the signatures' best prefixes until each frame of a motion, (frames, n)."""
+def evidence_of(signatures: Sequence[Signature], example: Example) -> tuple[Float32, Float32]:
+    """Return the most evidence of the signatures' best prefixes until each frame of a motion, (frames, n), and of all.
+
+    The second, (n), is that of whole signatures, anywhere in the motion; below 0 where none ended in it.
+    """
     encoded = example.encoded
     templates = [template(s, encoded.columns, encoded.row_rate_hz, encoded.frame_rate_hz) for s in signatures]
     matcher = new_matcher(templates, encoded.columns.total, encoded.stride)
@@ -203,8 +219,22 @@ def evidence_of(signatures: Sequence[Signature], example: Example) -> Float32:
     most = np.empty((len(encoded.displaced) - begin, len(templates)), np.float32)
     rows = np.ascontiguousarray(encoded.displaced[begin:])
     nothing = np.zeros(encoded.columns.total)
-    follow_rows(matcher, rows, nothing, unit, encoded.columns.ends(), example.first - begin, most)
-    return most[example.first - begin :]
+    whole = np.full(len(templates), -dtw.UNREACHED, np.float32)
+    follow_rows(matcher, rows, nothing, unit, encoded.columns.ends(), example.first - begin, most, whole)
+    return most[example.first - begin :], whole
+
+
+def best_of_so_many(evidence: Sequence[float], count: int) -> float:
+    """Return the mean, over every choice of ``count`` of these, of the most evidence among the chosen.
+
+    Labels have unequal numbers of signatures, and the best of more is better for no other reason than that.
+    """
+    falling = sorted(evidence, reverse=True)
+    choices = comb(len(falling), count)
+    return sum(
+        value * comb(len(falling) - 1 - place, count - 1) / choices
+        for place, value in enumerate(falling[: len(falling) - count + 1])
+    )
 
 
 Evidence = Mapping[FeatureKind, Mapping[str, float]]
@@ -214,17 +244,26 @@ Evidence = Mapping[FeatureKind, Mapping[str, float]]
 def recognise(train: Sequence[LabelledExample], test: Example, seen: Sequence[int] = ()) -> list[Evidence]:
     """Return the evidence that a motion is of each label of ``train``: of all of it, then of its first ``seen`` frames.
 
-    Kinds are those that the stream and every example have; what is no evidence at all counts 0.
+    Of all of it: that of whole signatures, so that a kind of which none was followed to its end says nothing. Of frames
+    seen: that of the best prefixes. Labels are compared by as many signatures as the one with the fewest has, see
+    ``best_of_so_many``. Kinds are those that the stream and every example have; what is no evidence at all counts 0.
     """
     kinds = [k for k in kinds_of(test.encoded.columns) if all(k in kinds_of(t.example.encoded.columns) for t in train)]
     signatures = [signature_of(each, kind, f"{kind}-{n}") for kind in kinds for n, each in enumerate(train)]
-    most = evidence_of(signatures, test)
-    found: list[Evidence] = []
-    for frames in (len(most), *seen):
-        newest = most[min(frames, len(most)) - 1]
-        by_kind: dict[FeatureKind, dict[str, float]] = {kind: {} for kind in kinds}
-        for signature, evidence in zip(signatures, newest.tolist(), strict=True):
-            labels = by_kind[signature.feature_kind]
-            labels[signature.label] = max(labels.get(signature.label, 0.0), evidence)
-        found.append(by_kind)
-    return found
+    most, whole = evidence_of(signatures, test)
+    found: list[dict[FeatureKind, dict[str, float]]] = [{} for _ in range(1 + len(seen))]
+    for number, kind in enumerate(kinds):
+        own = slice(number * len(train), (number + 1) * len(train))
+        parts = [most[min(frames, len(most)) - 1, own] for frames in seen]
+        for by_kind, evidence in zip(found, (whole[own], *parts), strict=True):
+            by_kind[kind] = by_label(train, np.maximum(evidence, 0.0))
+    return list(found)
+
+
+def by_label(train: Sequence[LabelledExample], evidence: Float32) -> dict[str, float]:
+    """Return each label's evidence by that of its signatures, (n)."""
+    labels: dict[str, list[float]] = {}
+    for each, value in zip(train, evidence.tolist(), strict=True):
+        labels.setdefault(each.label, []).append(value)
+    fewest = min(map(len, labels.values()))
+    return {label: best_of_so_many(values, fewest) for label, values in labels.items()}

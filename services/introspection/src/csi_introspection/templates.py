@@ -9,6 +9,7 @@ import numpy as np
 
 from csi_introspection.arrays import Float64, Int64
 from csi_introspection.changes import LAG_WIDTH, VEC_WIDTH
+from csi_introspection.likeness import resample
 from csi_introspection.matcher import KINDS
 
 if TYPE_CHECKING:
@@ -52,18 +53,6 @@ class Template(NamedTuple):
     rest: bool
 
 
-def resample(vectors: Float64, ratio: float) -> Float64:
-    """Return ``vectors`` (rows, width) with ``ratio`` times as many rows, at least two, linearly interpolated."""
-    rows = max(2, round(len(vectors) * ratio))
-    if rows == len(vectors):
-        return vectors
-    at = np.clip((np.arange(rows) + 0.5) / ratio - 0.5, 0, len(vectors) - 1)
-    below = np.minimum(at.astype(np.int64), len(vectors) - 2)
-    part = (at - below)[:, None]
-    between: Float64 = vectors[below] * (1 - part) + vectors[below + 1] * part
-    return between
-
-
 def template(signature: Signature, columns: Columns, row_rate_hz: float, frame_rate_hz: float) -> Template:
     """Make ``signature``, which must fit the stream, ready for it.
 
@@ -79,7 +68,7 @@ def template(signature: Signature, columns: Columns, row_rate_hz: float, frame_r
     kind = KIND_NUMBER[signature.feature_kind]
     band = signature.dtw.window
     return Template(
-        rows=resample(np.array(signature.vectors, np.float64), ratio),
+        rows=resample(np.array(signature.vectors, np.float64), max(2, round(signature.length * ratio))),
         first=int(columns.ends()[kind]),
         kind=kind,
         label=signature.label,

@@ -23,7 +23,9 @@ from csiflow.evaluation.folds import (
     Evidence,
     Fold,
     FoldEvidence,
+    every_pair_folds,
     leave_one_out_folds,
+    of_one_take,
     one_take_folds,
     run_fold,
 )
@@ -120,6 +122,16 @@ def test_nothing_is_learnt_from_the_source_tested(drawn: list[tuple[str, str]]) 
             if scheme is one_take_folds:
                 assert len({take.source for take in fold.train}) == 1
                 assert {take.label for take in fold.train} == {label for label, _ in drawn}
+
+
+def test_every_pair_holds_the_folds_of_one_take() -> None:
+    """Every source learns from every other that has every label; the first of each are those of one take, in order."""
+    takes = [made(label, source) for source in "uvwx" for label in "ab" if (source, label) != ("v", "b")]
+    pairs = every_pair_folds(takes)
+    names = [(fold.test[0].source, fold.train[0].source) for fold in pairs]
+    assert sorted(names) == sorted((one, other) for one in "uvwx" for other in "uwx" if one != other)
+    evidence = [run_fold(fold, by_length) for fold in pairs]
+    assert of_one_take(evidence) == [run_fold(fold, by_length) for fold in one_take_folds(takes)]
 
 
 def test_one_source_is_not_enough() -> None:
@@ -285,8 +297,8 @@ def test_people_in_folders(tmp_path: Path, jobs: int) -> None:
     work = read_jobs(expand([str(tmp_path)]), ShapeOptions(), shapes.errors)
     assert len(list(take_in(shapes, work, jobs))) == 3
     steps = plan(shapes)
-    assert {(group, scheme) for group, scheme, _ in steps} == {("lab", "one_take"), ("lab", "leave_one_out")}
-    assert len(list(run(shapes, steps, (5,), jobs, by_length))) == 6
+    assert {(group, scheme) for group, scheme, _ in steps} == {("lab", "every_pair"), ("lab", "leave_one_out")}
+    assert len(list(run(shapes, steps, (5,), jobs, by_length))) == 9
     found = as_json(shapes)
     assert list(found["errors"]) == [str(tmp_path / "lab" / "torn.npz")]
     assert found["shapes"]["lab"]["sources"] == ["p0", "p1", "p2"]
@@ -294,6 +306,7 @@ def test_people_in_folders(tmp_path: Path, jobs: int) -> None:
         assert found["shapes"]["lab"][scheme]["confusion"] == {"fall": [3, 0], "walking": [0, 3]}
         assert found["shapes"]["lab"][scheme]["seen"]["5"]["total"] == 6
         assert [fold["tested"] for fold in found["shapes"]["lab"][scheme]["folds"]] == [["p0"], ["p1"], ["p2"]]
+    assert found["shapes"]["lab"]["every_pair"] == {"top1": 1.0, "kinds": {"lag": 1.0}}
     assert len(tables(shapes)) == 2
 
 
