@@ -37,6 +37,7 @@ POINTS = 0.05
 """A share that is worse by this much has collapsed."""
 COLUMNS = {
     "F1 %": ("f1", 100),
+    "recall %": ("recall", 100),
     "false %": ("false_positive_rate", 100),
     "starts /h": ("started_per_hour", 1),
     "longest false, s": ("longest_false_s", 1),
@@ -117,7 +118,7 @@ def run(tasks: Sequence[Task], jobs: int) -> dict[str, dict[str, Robust]]:
 def collapses(source: str, name: str, figures: dict[str, Any], plain: dict[str, Any]) -> list[str]:
     """Say what is much worse than in the recordings as they are."""
     words = []
-    for column, sign in (("f1", -1), ("false_positive_rate", 1), ("breath_answered", -1)):
+    for column, sign in (("f1", -1), ("recall", -1), ("false_positive_rate", 1), ("breath_answered", -1)):
         now, before = figures[column], plain[column]
         if before is not None and (now is None or sign * (now - before) > POINTS):
             words.append(f"{column} {before:.3f} -> {'none' if now is None else f'{now:.3f}'}")

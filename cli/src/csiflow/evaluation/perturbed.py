@@ -84,6 +84,7 @@ class Robust:
         watched = self.motion.hit + self.motion.missed + self.motion.false + self.motion.quiet
         return {
             "f1": motion["f1"],
+            "recall": motion["recall"],
             "false_positive_rate": motion["false_positive_rate"],
             "windows": motion["windows"],
             "longest_false_s": round(self.longest_false_s, 1) if watched else None,
@@ -140,7 +141,7 @@ def play(task: Task) -> Robust:
     labelled = noise(task) if task.white else load(task.path, str(task.path), Labelling())
     played, sent = perturbed(labelled, task.perturbation, task.seed)
     try:
-        return listen(task, played, sent) if task.breathing else watch(task, played, sent)
+        return listen(task, played, sent) if task.breathing else watch(task, labelled, played, sent)
     except Exception as error:  # noqa: BLE001 - whatever a perturbed stream brings about is what is looked for
         return Robust(failed=[f"{task.path.name}: {type(error).__name__}: {error}"])
 
@@ -164,17 +165,18 @@ def noise(task: Task) -> LabelledRecording:
     )
 
 
-def watch(task: Task, played: LabelledRecording, sent: LabelledRecording) -> Robust:
-    """Count motion, starts and onsets of a recording calibrated on quiet that was perturbed in the same way."""
-    stretch = first_quiet(sent, task.skip_s)
+def watch(task: Task, labelled: LabelledRecording, played: LabelledRecording, sent: LabelledRecording) -> Robust:
+    """Count motion, starts and onsets of a recording calibrated on quiet that was perturbed in the same way.
+
+    Counting begins when it does in the recording as it is, or after the calibration if that takes longer.
+    """
     calibration = _calibration(task, played, sent)
     judged = list(run(played.recording, calibration.quiet))
     windows = judged_answers(judged, len(played.truth))
     frames = frame_answers(played, ())
-    counted = stretch.counted if stretch else int(np.searchsorted(sent.seconds, foreign_wait_s(sent)))
     t = sent.seconds
-    own = task.calibrate_from is None
-    since_s = (float(t[counted]) if counted < len(t) else np.inf) if own else foreign_wait_s(sent)
+    since_s = _counted_from(task, labelled, sent)
+    counted = int(np.searchsorted(t, since_s))
     found = Robust(
         motion=Motion() if sent.scope == "clip" else count_motion(sent, windows.moving, since_s),
         onsets=count_onsets(sent, frames, windows, counted),
@@ -201,6 +203,18 @@ def _calibration(task: Task, played: LabelledRecording, sent: LabelledRecording)
     if stretch is None:
         raise ValueError(f"{sent.path} has no quiet that could calibrate")
     return learn(played, stretch)
+
+
+def _counted_from(task: Task, labelled: LabelledRecording, sent: LabelledRecording) -> float:
+    if task.calibrate_from is not None:
+        return foreign_wait_s(labelled)
+    whole, part = first_quiet(labelled, task.skip_s), first_quiet(sent, task.skip_s)
+    assert whole is not None  # noqa: S101 - part of it calibrated, for the type checker
+    assert part is not None  # noqa: S101 - the same
+    return max(
+        float(recording.seconds[frame]) if frame < len(recording.seconds) else np.inf
+        for recording, frame in ((labelled, whole.counted), (sent, part.stop))
+    )
 
 
 def _count_breaths(found: Robust, task: Task, judged: list[Judged], sent: LabelledRecording) -> None:
