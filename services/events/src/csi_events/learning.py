@@ -17,7 +17,7 @@ from csi_events.change import KNOCK, lags
 from csi_events.eigen import leading
 from csi_events.gain_states import JUMP, MOST, OUTLIER, GainStates, few_values, forgets
 from csi_events.normalise import gain_normalised, live_in_steps
-from csi_events.quiet import Quiet
+from csi_events.quiet import Quiet, frame_rate
 from csi_events.stretch_sums import (
     add_moments,
     add_squares,
@@ -76,8 +76,7 @@ def calibration_in_steps(amplitude: NDArray[np.float32], t_s: NDArray[np.float64
     frames = len(x)
     if frames < 4:
         return None
-    gap = float(np.median(np.diff(t_s[usable])))
-    rate_hz = 1.0 / max(gap, 1e-4)
+    rate_hz = frame_rate(t_s[usable])
     widths = np.array(lags(rate_hz, frames), dtype=np.int64)
     total, squares = np.zeros(x.shape[1]), np.zeros(x.shape[1])
     for first, stop in _parts(frames, x.shape[1]):

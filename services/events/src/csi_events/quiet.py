@@ -23,6 +23,12 @@ CALIBRATION_MAX_FRAMES = 1024
 CALIBRATION_BYTES = 600_000
 """Memory for the frames of a stretch: a wide stream calibrates on fewer of them, ``CALIBRATION_FRAMES`` at least."""
 
+RATE_STEPS = (1, 2, 4, 8, 16)
+"""Frames over which intervals are taken to tell the rate: the first of these that is long enough for batches."""
+BATCHED = 0.1
+"""Share of the intervals that may be shorter than this share of the median one."""
+LEAST_INTERVAL_S = 1e-4
+
 
 @dataclass(slots=True)
 class Quiet:
@@ -43,7 +49,7 @@ class Quiet:
     spread: NDArray[np.float32]
     """(live sub-carriers,): its standard deviation in the quiet."""
     rate_hz: float
-    """Median frame rate of the stretch, Hz."""
+    """Frame rate of the stretch, Hz, see :func:`frame_rate`."""
     seconds: float
     """Time from its first to its last frame, s."""
     frames: int
@@ -83,8 +89,7 @@ def calibrate(amplitude: NDArray[np.float32], t_s: NDArray[np.float64]) -> Quiet
     frames = len(x)
     if frames < 4:
         return None
-    gap = float(np.median(np.diff(t_s[usable])))
-    rate_hz = 1.0 / max(gap, 1e-4)
+    rate_hz = frame_rate(t_s[usable])
     widths = np.array(lags(rate_hz, frames), dtype=np.int64)
     gain = gain_states(x)
     steady = gain.removed(x)
@@ -106,3 +111,18 @@ def calibrate(amplitude: NDArray[np.float32], t_s: NDArray[np.float64]) -> Quiet
 def quiet_level(x: NDArray[np.float32], noise: NDArray[np.float64], widths: NDArray[np.int64]) -> NDArray[np.float64]:
     """Median log energy per scale of a quiet stretch ``x`` (frames, columns)."""
     return np.asarray(np.nanmedian(haar_log_energy(x / noise, widths, 2 * int(widths[0]) - 1), axis=1))
+
+
+def frame_rate(t_s: NDArray[np.float64]) -> float:
+    """Median frame rate, Hz, of frames that may be lost, or come in batches that have one time.
+
+    Intervals are taken over so many frames that hardly any has no length: over one, where frames come one by one.
+
+    Args:
+        t_s: (frames,) receive times, s, ascending; at least two.
+    """
+    for step in RATE_STEPS:
+        lasts = t_s[step:] - t_s[:-step]
+        if len(lasts) and np.quantile(lasts, BATCHED) > BATCHED * np.median(lasts):
+            return float(step / max(np.median(lasts), step * LEAST_INTERVAL_S))
+    return float((len(t_s) - 1) / max(t_s[-1] - t_s[0], (len(t_s) - 1) * LEAST_INTERVAL_S))
