@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+from csi_events.arrival import ODD, ROUGH, mend
 from csi_events.breathing import GROUPS
 from csi_events.change import change_scores
 from csi_events.levels import change_points
@@ -30,13 +31,36 @@ def learnt(iq: NDArray[np.int8], rate_hz: float) -> Quiet:
 
 
 def switching(frames: int, antennas: int, seed: int) -> NDArray[np.int8]:
-    """I/Q of a radio with two gain states and a silent frame now and then; somebody walks in the second half."""
+    """I/Q of a radio with two gain states, at times a silent or a bad frame; somebody walks in the second half."""
     rng = np.random.default_rng(seed)
     h = channel(frames, antennas=antennas, subcarriers=30, moving=np.arange(frames) > frames // 2, seed=seed)
     h[rng.random(frames) < 0.3] *= np.linspace(0.7, 1.3, 30)
+    bad = rng.random(frames) < 0.03
+    h[bad] = rng.permuted(h[bad], axis=-1)
     iq = quantised(h)
     iq[120:][rng.random(frames - 120) < 0.03] = 0
     return iq
+
+
+def mended(x: NDArray[np.float32], quiet: Quiet) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    """Rows without bad frames, and the score each had when it was newest.
+
+    Bad is what is unlike both its neighbours while they are alike, if neighbouring sub-carriers do not share it.
+    A row is judged when the next has come, by those before it as they are by then.
+    """
+    x, scores = x.copy(), []
+    for i in range(len(x)):
+        if i >= 2:
+            before, middle, after = (x[i - 2 : i + 1] * quiet.inverse_noise).astype(float)
+            near = min(np.sum((middle - before) ** 2), np.sum((middle - after) ** 2))
+            odd = middle - (before + after) / 2
+            rough = np.sum(odd[1:] * odd[:-1]) <= ROUGH * np.sum(odd**2)
+            if near > ODD * max(np.sum((after - before) ** 2), 2.0 * x.shape[1]) and rough:
+                x[i - 1] = (x[i - 2] + x[i]) / 2
+        newest = x[max(0, i - 63) : i + 1]
+        known = change_scores(newest, *quiet.gain, quiet.inverse_noise, quiet.widths, quiet.level, len(newest) - 1)
+        scores.append(known[0])
+    return x, np.array(scores)
 
 
 @settings(max_examples=15)
@@ -48,13 +72,15 @@ def test_frames_one_by_one_say_what_whole_windows_say(antennas: int, rate_hz: fl
     layout, window = Layout.of(quiet.live), OpenWindow()
     x, usable = gain_normalised(window_amplitude(iq[120:]), quiet.live)
     numbers = np.flatnonzero(usable)
-    scores = change_scores(x, *quiet.gain, quiet.inverse_noise, quiet.widths, quiet.level, 0)
+    _, scores = mended(x, quiet)
     for first in range(0, 280, size):
         for number in range(first, min(first + size, 280)):
             window.add(number, iq[120 + number])
             window.prepare(layout, quiet)
         mine = (numbers >= first) & (numbers < first + size)
-        np.testing.assert_allclose(window.x, x[mine], rtol=1e-6)
+        last = int(np.flatnonzero(mine).max(initial=-1)) + 1
+        kept = mended(x[:last], quiet)[0][mine[:last]]
+        np.testing.assert_allclose(window.x, kept, rtol=1e-5)
         edges = group_edges(quiet.live, GROUPS)
         np.testing.assert_allclose(window.grouped[: mine.sum()], group_means(x[mine], edges), rtol=1e-5)
         np.testing.assert_allclose(window.scores, scores[mine], atol=1e-4)
@@ -64,7 +90,7 @@ def test_frames_one_by_one_say_what_whole_windows_say(antennas: int, rate_hz: fl
         assert middle is None or middle == pytest.approx(float(np.median(known)), abs=1e-4)
         if mine.any():
             assert window.variance == pytest.approx(float(x[mine].astype(float).var(axis=0).mean()), rel=1e-4, abs=1e-7)
-        y = (x[mine] * quiet.inverse_noise).astype(float)
+        y = (kept * quiet.inverse_noise).astype(float)
         assert window.change_points == len(change_points(y @ y.T, *y.shape))
         whole = window_amplitude(iq[120 + first : 120 + min(first + size, 280)])
         np.testing.assert_allclose(window.mean_profile, whole.mean(axis=(0, 1), dtype=float), rtol=1e-6)
@@ -96,6 +122,27 @@ def test_the_order_of_arrival_does_not_matter(antennas: int, order: list[int], s
     assert (pairs[0] is None) == (antennas == 1)
     if pairs[0] is not None and pairs[1] is not None:
         np.testing.assert_array_equal(pairs[0], pairs[1])
+
+
+def test_only_a_bad_frame_is_mended() -> None:
+    """A lone odd frame becomes the mean of its neighbours; a step, two odd frames, noise and a body's jerk stay."""
+    rng = np.random.default_rng(4)
+    inverse_noise = np.full(30, 50.0, np.float32)
+    still = (1.0 + 0.02 * rng.standard_normal((4, 30))).astype(np.float32)
+    lone, step, pair, jerk = (still.copy() for _ in range(4))
+    odd = rng.choice((-0.5, 0.5), 30).astype(np.float32)
+    lone[1] += odd
+    step[1:] += odd
+    pair[1:3] += odd
+    jerk[1] += 0.5 * np.sin(0.2 * np.arange(30, dtype=np.float32))
+    for rows in (still, step, pair, jerk):
+        before = rows.copy()
+        assert not mend(rows, 1, inverse_noise)
+        assert not mend(rows, 2, inverse_noise)
+        np.testing.assert_array_equal(rows, before)
+    assert mend(lone, 1, inverse_noise)
+    np.testing.assert_allclose(lone[1], (still[0] + still[2]) / 2, rtol=1e-6)
+    np.testing.assert_array_equal(lone[[0, 2, 3]], still[[0, 2, 3]])
 
 
 def test_a_calibration_is_taken_up_between_windows_only() -> None:

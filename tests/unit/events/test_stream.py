@@ -174,6 +174,38 @@ def test_lone_frames_cannot_say() -> None:
     assert names(judged) == []
 
 
+def test_two_frames_a_second_are_enough() -> None:
+    """A stream of which no window holds four frames calibrates, sees a visit, and sees it end."""
+    moving = (np.arange(300) >= 120) & (np.arange(300) < 180)
+    iq = quantised(channel(300, rate_hz=2.5, moving=moving, seed=3))
+    judged = judge(iq, times(300, 2.5))
+    assert [name for name in names(judged) if name.startswith("Motion")] == ["MotionStarted", "MotionEnded"]
+    states = frame_states(judged, 300)
+    assert states[130:180].all()
+    assert not states[:120].any()
+
+
+def test_a_bad_frame_now_and_then_is_no_motion() -> None:
+    """At 10 frames/s one frame of a hundred is noise: nobody moves, and the window it is in says so."""
+    rng = np.random.default_rng(5)
+    iq = quantised(channel(3000, rate_hz=10.0, seed=5))
+    bad = 150 + 100 * np.arange(28)
+    iq[bad] = rng.integers(-40, 41, (28, *iq.shape[1:])).astype(np.int8)
+    judged = judge(iq, times(3000, 10.0))
+    assert not frame_states(judged, 3000).any()
+
+
+def test_frames_that_come_in_batches_have_the_rate_they_have() -> None:
+    """Four frames with one time each 80 ms are 50 a second: the radio is well, and the calibration stays ok."""
+    iq = quantised(channel(3000, seed=6))
+    t_ns = times(3000, RATE)[np.arange(3000) // 4 * 4 + 3]
+    judged = judge(iq, t_ns)
+    newest = judged[-1].result.calibration
+    assert newest is not None
+    assert newest.state == "ok"
+    assert "NodeDegraded" not in names(judged)
+
+
 def test_a_dead_radio_is_denied() -> None:
     """Frames of zeros are answered with Deny and the reason."""
     judged = judge(np.zeros((400, 1, 64, 2), np.int8))
@@ -302,7 +334,7 @@ def test_a_gain_state_never_met_is_not_motion_for_ever(others: tuple[NDArray[np.
     h *= profiles[which][:, np.newaxis]
     judged = judge(quantised(h))
     states = frame_states(judged, len(t))
-    assert states[(t > 22) & (t < 30)].mean() > 0.9
+    assert states[(t > 22) & (t < 30)].mean() > 0.8  # single frames of another state are taken for bad ones
     assert not states[(t > 50) & (t < 89)].any()
     assert states[t > 92].mean() > 0.9
     assert [w.result.calibrated for w in judged].count(True) == 2

@@ -16,6 +16,13 @@ from csi_events._compile import kernel
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+ODD = 25.0
+"""A frame is odd when it is farther from both its neighbours than so many times their squared distance from one
+another, and than so many times that of noise ..."""
+ROUGH = 0.5
+"""... and neighbouring sub-carriers share less than this of how it differs: a body changes neighbours alike. Without it
+people who move in jerks at 10 frames/s lose as many frames as bad ones are found."""
+
 _AMPLITUDE = "void({0}[:,:,::1], float32[:,::1], float64[::1])"
 
 
@@ -79,6 +86,41 @@ def normalised_frame(
             mean += x[c]
         grouped[g] = mean / np.float32(edges[g + 1] - edges[g])
     return column > 0
+
+
+@kernel("boolean(float32[:,::1], int64, float32[::1])")
+def mend(rows: NDArray[np.float32], number: int, inverse_noise: NDArray[np.float32]) -> bool:
+    """Put the mean of its neighbours in place of row ``number`` if it is like neither, and like nothing that moves.
+
+    See ``ODD`` and ``ROUGH``. A bad frame would else be in every mean over the next frames: 1.6 s of motion at 10 of
+    them a second.
+
+    Args:
+        rows: (more than ``number + 1``, columns), earlier frames first.
+        number: of the row, at least 1.
+        inverse_noise: (columns,): in units of which rows are compared.
+
+    Returns:
+        Whether it was changed.
+    """
+    before, after, apart = 0.0, 0.0, 0.0
+    size, shared, last = 0.0, 0.0, 0.0
+    columns = rows.shape[1]
+    for c in range(columns):
+        scale = inverse_noise[c]
+        early, middle, late = rows[number - 1, c] * scale, rows[number, c] * scale, rows[number + 1, c] * scale
+        odd = np.float64(middle - np.float32(0.5) * (early + late))
+        size += odd**2
+        shared += odd * last
+        last = odd
+        before += np.float64(middle - early) ** 2
+        after += np.float64(middle - late) ** 2
+        apart += np.float64(late - early) ** 2
+    if min(before, after) <= ODD * max(apart, 2.0 * columns) or shared > ROUGH * size:
+        return False
+    for c in range(columns):
+        rows[number, c] = np.float32(0.5) * (rows[number - 1, c] + rows[number + 1, c])
+    return True
 
 
 @kernel("float64(float32[:,::1], int64, float32[:,::1], float32[:,::1], float32[::1], int64[::1], float64[::1])")

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from csi_events.arrival import add_moments, add_products, frame_amplitude, newest_score, normalised_frame, variance_of
+from csi_events.arrival import (
+    add_moments,
+    add_products,
+    frame_amplitude,
+    mend,
+    newest_score,
+    normalised_frame,
+    variance_of,
+)
 from csi_events.breathing import GROUPS, antenna_products, product_columns, product_count
 from csi_events.change import MAX_LAG
 from csi_events.levels import change_points
@@ -57,6 +65,8 @@ class OpenWindow:
     """(room, live sub-carriers): normalised amplitudes of what came before the window, then of its usable frames."""
     before: int = 0
     """Rows before the window's."""
+    last: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 0), np.float32))
+    """(0 or 1, live sub-carriers): the newest of those as it was before the window's first frame came."""
     grouped: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 0), np.float32))
     """(room, groups): usable frames."""
     antenna_pairs: NDArray[np.complex64] | None = None
@@ -110,6 +120,7 @@ class OpenWindow:
         if len(self.rows) > room + FRAMES:  # fewer rows are needed than before
             self.rows = np.zeros((room, self.rows.shape[1]), np.float32)
         self.rows[: self.before] = newest
+        self.last = self.rows[max(0, self.before - 1) : self.before].copy()
         self.t_ns.clear()
         self.iq.clear()
         self.usable.clear()
@@ -122,7 +133,7 @@ class OpenWindow:
 
     def forget(self) -> None:
         """Rows of before are nothing to compare with; only between windows, before the first frame."""
-        self.before = 0
+        self.before, self.last = 0, self.last[:0]
 
     def add(self, t_ns: int, frame: NDArray[Any]) -> None:
         """Take one frame: I/Q (antennas, sub-carriers, 2), or amplitudes (antennas, sub-carriers)."""
@@ -175,7 +186,10 @@ class OpenWindow:
         self._compare(count, quiet)
 
     def _compare(self, count: int, quiet: Quiet | None) -> None:
-        """Add up the row of usable frame ``count``, and compare it with those before it."""
+        """Add up the row of usable frame ``count``, and compare it with those before it.
+
+        The one before it is mended if it turns out to be a bad frame; in the moments it stays as it was.
+        """
         self.squares = add_moments(self.rows[self.before + count :][:1], self.total, self.squares)
         if quiet is None:
             return
@@ -183,6 +197,9 @@ class OpenWindow:
             products = np.zeros((count + FRAMES, count + FRAMES))
             products[:count, :count] = self.products
             self.products = products
+        mended = self.before + count >= 2 and mend(self.rows, self.before + count - 1, quiet.inverse_noise)
+        if mended and count:
+            add_products(self.rows[self.before :], count - 1, quiet.inverse_noise, self.products)
         add_products(self.rows[self.before :], count, quiet.inverse_noise, self.products)
         self.scores.append(
             newest_score(
@@ -190,7 +207,7 @@ class OpenWindow:
             )
         )
 
-    def sort(self, quiet: Quiet | None) -> None:
+    def sort(self, layout: Layout | None, quiet: Quiet | None) -> None:
         """Put frames that came out of order in the order of their times, and compare them anew."""
         if self.ordered:
             return
@@ -202,14 +219,17 @@ class OpenWindow:
         rank = np.argsort([places[number] for number in self.usable], kind="stable")
         self.usable = sorted(places[number] for number in self.usable)
         count = len(rank)
-        self.rows[self.before : self.before + count] = self.x[rank]
-        self.grouped[:count] = self.grouped[:count][rank]
+        self.rows[self.before - len(self.last) : self.before] = self.last
         if self.antenna_pairs is not None:
             self.antenna_pairs[:count] = self.antenna_pairs[:count][rank]
         self.scores.clear()
         self.total[:], self.squares = 0.0, 0.0
-        for number in range(count):
-            self._compare(number, quiet)
+        if layout is None:
+            return
+        for place, number in enumerate(self.usable):
+            row = self.rows[self.before + place]
+            normalised_frame(self.amplitude[number], layout.live, layout.edges, row, self.grouped[place])
+            self._compare(place, quiet)
 
     def score(self) -> float | None:
         """Median change score of the usable frames; ``None`` when none has one."""
@@ -222,7 +242,7 @@ class OpenWindow:
     def _lay_out(self, columns: int, groups: int) -> None:
         """Make room for rows of so many columns; those of before have others."""
         self.rows = np.zeros((FRAMES, columns), np.float32)
-        self.before = 0
+        self.before, self.last = 0, self.rows[:0]
         self.total = np.zeros(columns)
         self.grouped = np.zeros((FRAMES, groups), np.float32)
 

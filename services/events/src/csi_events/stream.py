@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MIN_FRAMES = 4
-"""A window of fewer usable frames does not decide anything."""
+"""A window of fewer usable frames does not decide anything, nor, where that is less, one of
+fewer than half of what it should hold, or of one."""
+LONGEST_WINDOW_S = 1.0
+"""A window is closed after this time at the latest, see :class:`csi_events.windows.WindowRule`."""
 GAP_S = 3.0
 """Silence (or 10 frame intervals, if longer) after which earlier frames are no longer compared with."""
 REMEDY = "run csiflow calibrate when nobody moves"
@@ -163,7 +167,7 @@ class Stream:
         self.chores.finish_awaited()
         self.ticks += 1
         window, quiet = self.open, self.baseline.quiet
-        window.sort(quiet)
+        window.sort(self.layout, quiet)
         t_ns = np.array(window.t_ns, np.int64)
         self.newest_ns = window.t_ns[-1]
         if self.baseline.gathers:
@@ -253,8 +257,9 @@ class Stream:
             done = 0.0 if stretch is None else stretch.seconds
             reason = f"calibrating: {done:.0f} of {CALIBRATION_S:g} s"
             return self.judgement.undecided(Verdict("Defer", reason), now_ns, share, features)
-        if count < MIN_FRAMES or score is None:
-            reason = f"{count} usable frames in the window; {MIN_FRAMES} are needed"
+        needed = min(MIN_FRAMES, max(2, math.ceil(0.5 * LONGEST_WINDOW_S * quiet.rate_hz)))
+        if count < needed or score is None:
+            reason = f"{count} usable frames in the window; {needed} are needed"
             return self.judgement.undecided(Verdict("Defer", reason), now_ns, share, features)
         profile = window.total / count
         return self.judgement.decide(score, first_ns, now_ns, share, features, profile, self.baseline)
