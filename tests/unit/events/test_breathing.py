@@ -22,6 +22,9 @@ from numpy.typing import NDArray
 from unit.events.signals import channel, quantised, times
 
 
+LIVE = np.ones((1, 64), dtype=bool)
+
+
 def products_of(iq: NDArray[np.integer], live: NDArray[np.bool_]) -> NDArray[np.complex64]:
     """Products of frames (frames, antennas, sub-carriers, 2), one after another."""
     shared = product_columns(live)
@@ -54,6 +57,22 @@ def attempts(iq: NDArray[np.int8], t_ns: NDArray[np.int64]) -> list[BreathingEst
         if estimate is not None:
             found.append(estimate)
     return found
+
+
+def test_a_first_quiet_moment_after_long_motion_is_refused() -> None:
+    """What is left of half a minute in which somebody moved may be a single bin: too little to say, and no error."""
+    iq, t_ns = quantised(channel(3000, rate_hz=50.0)), times(3000, 50.0)
+    rows = group_means(gain_normalised(window_amplitude(iq), LIVE)[0], group_edges(LIVE, GROUPS))
+    breathing, found = Breathing(), []
+    for first in range(0, 2992, 16):
+        window = slice(first, first + 16)
+        breathing.add(t_ns[window], rows[window])
+        if 1000 <= first < 2800:
+            breathing.skip()
+        elif first < 2860:
+            found.append(settled(breathing, int(t_ns[first + 15])))
+    answers = [estimate for estimate in found[-3:] if estimate is not None]
+    assert [estimate.reason for estimate in answers] == ["rate too low"]
 
 
 @given(st.data())

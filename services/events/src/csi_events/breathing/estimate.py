@@ -174,7 +174,7 @@ class Breathing:
             yield self._refuse(now_ns, "warming up")
             return
         recent = t[t >= -30.0]
-        if len(recent) < MIN_BINS_PER_S * -recent[0] or np.diff(recent).max() > MAX_HOLE_S:
+        if len(recent) < max(2.0, MIN_BINS_PER_S * -recent[0]) or np.diff(recent).max() > MAX_HOLE_S:
             yield self._refuse(now_ns, "rate too low")
             return
         yield None
