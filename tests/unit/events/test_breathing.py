@@ -21,7 +21,6 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from numpy.typing import NDArray
 from unit.events.signals import channel, quantised, times
 
-
 LIVE = np.ones((1, 64), dtype=bool)
 
 
