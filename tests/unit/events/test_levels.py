@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 
 def shifts(y: NDArray[np.floating]) -> list[int]:
     """Level shifts of frames (frames, columns), by their scalar products."""
-    exact = y.astype(float)
-    return [int(frame) for frame in change_points(exact @ exact.T, *y.shape)]
+    exact, begins = y.astype(float), np.zeros(len(y) + 1, np.bool_)
+    count = change_points(exact @ exact.T, len(y), y.shape[1], begins)
+    assert count == begins.sum()
+    return [int(frame) for frame in np.flatnonzero(begins)]
 
 
 def naive_change_points(y: NDArray[np.float64], start: int, stop: int) -> list[int]:

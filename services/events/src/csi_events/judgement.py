@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -80,7 +81,7 @@ class Judgement:
         now_ns: int,
         share: float,
         features: Features,
-        profile: NDArray[np.float64],
+        profile: Callable[[], NDArray[np.float64]],
         baseline: Baseline,
     ) -> WindowResult:
         """Judge a window with a change score.
@@ -91,7 +92,7 @@ class Judgement:
             now_ns: that of the last.
             share: how many of its frames those are.
             features: of the window.
-            profile: (live sub-carriers,): mean normalised amplitude.
+            profile: returns (live sub-carriers,) mean normalised amplitudes.
             baseline: of the stream; it takes note of the score.
         """
         self.decided_ns = now_ns
@@ -111,7 +112,7 @@ class Judgement:
         if self.estimate is not None and 0 <= now_ns - self.estimate.t_ns < BREATHING_FRESH_NS:
             result.breathing, result.breathing_is_news = self.estimate, passed and self._is_news(now_ns)
         if excess < decided.lasts and self.drift is not None:
-            result.drift = self.drift.observe(profile, now_ns)
+            result.drift = self.drift.observe(profile(), now_ns)
         if result.motion_level == "present_moving" and excess >= ACTIVE:
             result.motion_level = "active"
         return result

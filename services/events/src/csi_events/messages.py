@@ -23,15 +23,11 @@ from csi_schemas.sensing import (
     Window,
 )
 
-from csi_events.normalise import binned_profile
-
 if TYPE_CHECKING:
     from csi_schemas.common import Origin, Provenance, StreamKey
 
     from csi_events.result import WindowResult
     from csi_events.windows import ClosedWindow
-
-AMPLITUDE_BINS = 56
 
 
 class Source(NamedTuple):
@@ -60,7 +56,7 @@ def sensing_update(about: Source, window: ClosedWindow, result: WindowResult, or
             NodeReading(
                 node_id=about.stream.node_id,
                 rssi_dbm=round(rssi, 2),
-                amplitude=binned_profile(result.profile, AMPLITUDE_BINS).round(3).tolist(),
+                amplitude=result.profile,
                 subcarrier_count=about.stream.n_subcarriers,
             )
         ],

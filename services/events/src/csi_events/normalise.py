@@ -168,15 +168,25 @@ def group_means(x: NDArray[np.float32], edges: NDArray[np.int64]) -> NDArray[np.
     return means
 
 
-@kernel("float64[::1](float64[::1], int64)")
-def binned_profile(profile: NDArray[np.float64], bins: int) -> NDArray[np.float64]:
-    """Average a profile (sub-carriers,) into at most ``bins`` neighbouring groups."""
-    count = len(profile)
+@kernel("int64[::1](float64[::1], int64, int64)")
+def binned_profile(total: NDArray[np.float64], summands: int, bins: int) -> NDArray[np.int64]:
+    """Average a sum of amplitudes (sub-carriers,) into at most ``bins`` neighbouring groups.
+
+    Args:
+        total: (sub-carriers,).
+        summands: how many amplitudes of each sub-carrier were added up.
+        bins: groups at most.
+
+    Returns:
+        Mean amplitudes of the groups, in thousandths.
+    """
+    count = len(total)
     groups = min(bins, count)
-    binned = np.zeros(groups)
+    binned = np.zeros(groups, np.int64)
     for g in range(groups):
         first, stop = g * count // groups, (g + 1) * count // groups
+        mean = 0.0
         for s in range(first, stop):
-            binned[g] += profile[s]
-        binned[g] /= stop - first
+            mean += total[s]
+        binned[g] = np.int64(np.rint(mean / (summands * (stop - first)) * 1000.0))
     return binned

@@ -20,13 +20,14 @@ from csi_events.arrival import (
 from csi_events.breathing import GROUPS, antenna_products, product_columns, product_count
 from csi_events.change import MAX_LAG
 from csi_events.levels import change_points
-from csi_events.normalise import group_edges
+from csi_events.normalise import binned_profile, group_edges
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from csi_events.quiet import Quiet
 
+AMPLITUDE_BINS = 56
 FRAMES = 16
 """Frames for which there is room at first."""
 
@@ -95,9 +96,14 @@ class OpenWindow:
         return self.amplitude[: len(self.t_ns)]
 
     @property
-    def mean_profile(self) -> NDArray[np.float64]:
-        """(sub-carriers,): mean amplitude over frames and antennas."""
-        return np.asarray(self.profile / (len(self.t_ns) * self.amplitude.shape[1]))
+    def binned(self) -> list[float]:
+        """Mean amplitudes over frames and antennas in at most ``AMPLITUDE_BINS`` bins, to three decimals."""
+        thousandths = binned_profile(self.profile, len(self.t_ns) * self.amplitude.shape[1], AMPLITUDE_BINS)
+        return [number / 1000.0 for number in thousandths.tolist()]
+
+    def row_mean(self) -> NDArray[np.float64]:
+        """(live sub-carriers,): mean of the usable rows."""
+        return np.asarray(self.total / len(self.usable))
 
     @property
     def variance(self) -> float:
@@ -108,7 +114,9 @@ class OpenWindow:
     def change_points(self) -> int:
         """Level shifts among the usable frames; 0 without a calibration."""
         count = len(self.usable)
-        return len(change_points(self.products, count, self.rows.shape[1])) if len(self.scores) == count else 0
+        if len(self.scores) < count:
+            return 0
+        return change_points(self.products, count, self.rows.shape[1], np.zeros(count + 1, np.bool_))
 
     def rest(self, history: int | None) -> None:
         """Make ready for the next window; keep the newest ``history`` rows, none if ``None``."""
@@ -233,7 +241,10 @@ class OpenWindow:
 
     def score(self) -> float | None:
         """Median change score of the usable frames; ``None`` when none has one."""
-        known = sorted([value for value in self.scores if not math.isnan(value)])
+        known = self.scores
+        if math.isnan(sum(known)):
+            known = [value for value in known if not math.isnan(value)]
+        known = sorted(known)
         middle = len(known) // 2
         if not known:
             return None

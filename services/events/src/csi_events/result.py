@@ -5,19 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-
 if TYPE_CHECKING:
     from csi_schemas.sensing import Calibration, MotionLevel, QualityVerdict, RadioHealth
-    from numpy.typing import NDArray
 
     from csi_events.breathing import BreathingEstimate
     from csi_events.decision import Decided
     from csi_events.features import Features
     from csi_events.states import Transition
-
-
-_NO_PROFILE = np.zeros(0)
 
 
 class Verdict(NamedTuple):
@@ -39,8 +33,9 @@ class WindowResult:
     verdict: Verdict
     usable: float
     """Share of the window's frames that could be used."""
-    profile: NDArray[np.float64] = field(default_factory=lambda: _NO_PROFILE, compare=False)
-    """(sub-carriers,): mean amplitude over the window's frames and antennas; empty when there was no window."""
+    profile: list[float] = field(default_factory=list, compare=False)
+    """Mean amplitudes over the window's frames and antennas, see :attr:`csi_events.open_window.OpenWindow.binned`; none
+    when there was no window."""
     score: float | None = None
     """Median change score of the window's frames, see :func:`csi_events.change.change_scores`."""
     decided: Decided | None = None

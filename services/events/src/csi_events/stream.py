@@ -98,7 +98,7 @@ class Stream:
         reason = None
         if self.baseline.suspect:
             reason = f"nothing was as quiet as the calibration for {len(self.baseline.low)} minutes"
-        elif self.health.announced & {"rate", "dead"}:
+        elif self.health.announced and self.health.announced & {"rate", "dead"}:
             reason = "the radio is not what it was when it was calibrated"
         if reason is not None:
             return Calibration("suspect", f"{reason}; {REMEDY}", self.learnt_ns, threshold=begins)
@@ -174,7 +174,7 @@ class Stream:
             self.baseline.gather(t_ns, window.frames)
         self._guess_live(window.frames)
         result = self._window(t_ns)
-        result.tick, result.profile = self.ticks, window.mean_profile
+        result.tick, result.profile = self.ticks, window.binned
         result.calibrated, self.calibrated = self.calibrated, False
         if quiet is not None:
             if result.calibrated and self.baseline.began_anew:
@@ -261,8 +261,7 @@ class Stream:
         if count < needed or score is None:
             reason = f"{count} usable frames in the window; {needed} are needed"
             return self.judgement.undecided(Verdict("Defer", reason), now_ns, share, features)
-        profile = window.total / count
-        return self.judgement.decide(score, first_ns, now_ns, share, features, profile, self.baseline)
+        return self.judgement.decide(score, first_ns, now_ns, share, features, window.row_mean, self.baseline)
 
     def _forget_across_gap(self, first_ns: int) -> None:
         """After a long silence, or a clock set back, the frames before are nothing to compare with."""
