@@ -24,12 +24,14 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-from csi_events.change import change_scores, lags, noise_scale
-from csi_events.gain_states import gain_states
+from csi_events.arrival import newest_score
+from csi_events.change import lags
+from csi_events.learning import gain_states_in_steps, level_in_steps, noise_in_steps
 from csi_events.normalise import gain_normalised, window_amplitude
 from csi_events.offline import windows
-from csi_events.quiet import quiet_level
+from csi_events.steps import at_once
 from csi_events.stream import MIN_FRAMES
+from csi_events.stretch_sums import remove
 from csi_events.windows import WindowRule
 from csiflow.evaluation.calibration import Calibration
 from csiflow.evaluation.labels import MOTION, QUIET, Labelling
@@ -125,14 +127,15 @@ KINDS: dict[str, Callable[[list[Complex], slice], Float64]] = {"quadrature": qua
 def frame_scores(x: Float64, quiet: slice, rate_hz: float) -> Float64:
     """Score the change of columns ``x`` (frames, columns) over their quiet, as the windowed path does."""
     columns = np.ascontiguousarray(x, dtype=np.float32)
-    learnt = np.ascontiguousarray(columns[quiet])
-    gain = gain_states(learnt)
-    steady = np.ascontiguousarray(gain.removed(learnt))
-    noise = noise_scale(steady)
+    learnt = columns[quiet].copy()
+    gain = at_once(gain_states_in_steps(learnt, switches_only=False))
+    remove(learnt, *gain, 0, len(learnt))
+    noise = at_once(noise_in_steps(learnt)).scale
     widths = np.array(lags(rate_hz, len(learnt)), dtype=np.int64)
-    level = quiet_level(steady, noise, widths)
-    read, write = (np.ascontiguousarray(each) for each in gain)
-    return np.asarray(change_scores(columns, read, write, (1.0 / noise).astype(np.float32), widths, level, 0))
+    level = at_once(level_in_steps(learnt, noise, widths))
+    inverse_noise = (1.0 / noise).astype(np.float32)
+    counts = range(1, len(columns) + 1)
+    return np.array([newest_score(columns, count, *gain, inverse_noise, widths, level) for count in counts])
 
 
 def by_kind(labelled: LabelledRecording, calibration: Calibration, cuts: list[tuple[int, int]]) -> dict[str, Float64]:

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from csi_events.baseline import BLOCK_NS, DISTURBED, RISE_BLOCKS, Baseline, quantile
 from csi_events.drift import MIN_DRIFT, Drift
-from csi_events.quiet import CALIBRATION_FRAMES, CALIBRATION_MAX_FRAMES, CALIBRATION_S, Quiet, calibrate
+from csi_events.learning import calibrate
+from csi_events.quiet import CALIBRATION_FRAMES, CALIBRATION_MAX_FRAMES, CALIBRATION_S, Quiet
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray

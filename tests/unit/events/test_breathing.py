@@ -14,11 +14,12 @@ from csi_events.breathing import (
     product_count,
 )
 from csi_events.breathing.confidence import of_line, of_ridge, somebody, somebody_wandering
-from csi_events.normalise import gain_normalised, group_edges, group_means, window_amplitude
+from csi_events.normalise import gain_normalised, group_edges, window_amplitude
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from numpy.typing import NDArray
+from unit.events.oracle import group_means
 from unit.events.signals import channel, quantised, times
 
 LIVE = np.ones((1, 64), dtype=bool)

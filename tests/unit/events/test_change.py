@@ -4,39 +4,41 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from csi_events.change import MAX_LAG, change_scores, haar_log_energy, lags, noise_scale
+from csi_events.arrival import newest_score
+from csi_events.change import MAX_LAG, lags
 from csi_events.gain_states import GainStates
-from csi_events.quiet import calibrate, quiet_level
+from csi_events.learning import calibrate, level_in_steps, noise_in_steps
+from csi_events.steps import at_once
+from csi_events.stretch_sums import write_energies
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from unit.events import oracle
 from unit.events.signals import channel
 
 
-def naive_energy(y: NDArray[np.float64], m: int, i: int) -> float:
-    """The definition, from two means of slices; NaN without 2 m frames."""
-    if i + 1 < 2 * m:
-        return float("nan")
-    change = (y[i + 1 - m : i + 1].mean(axis=0) - y[i + 1 - 2 * m : i + 1 - m].mean(axis=0)) * np.sqrt(m / 2)
-    return float(4 * np.log(np.mean(np.sqrt(np.abs(change))) + 1e-6))
+def energies(y: NDArray[np.floating], widths: NDArray[np.int64], size: int) -> NDArray[np.float64]:
+    """Log energies (widths, frames) of columns of unit noise, so many frames at a time; NaN where there is none."""
+    energy = np.full((len(widths), len(y)), np.nan)
+    for first in range(0, len(y), size):
+        stop = min(first + size, len(y))
+        write_energies(y.astype(np.float32), np.ones(y.shape[1]), widths, first, stop, energy)
+    return energy
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 40), st.integers(1, 8), st.data())
 def test_energies_are_the_naive_ones(seed: int, frames: int, columns: int, data: st.DataObject) -> None:
     """Every scale and frame equals the definition; frames without their 2 m predecessors are not known."""
-    y = np.random.default_rng(seed).normal(3, 2, (frames, columns))
+    y = np.random.default_rng(seed).normal(3, 2, (frames, columns)).astype(np.float32)
     widths = np.array(sorted(data.draw(st.sets(st.integers(1, 20), min_size=1, max_size=4))), np.int64)
-    first = data.draw(st.integers(0, frames))
-    energy = haar_log_energy(y, widths, first)
-    assert energy.shape == (len(widths), frames - first)
-    expected = [[naive_energy(y, int(m), i) for i in range(first, frames)] for m in widths]
-    np.testing.assert_allclose(energy, np.array(expected).reshape(energy.shape), atol=1e-4)
+    found = energies(y, widths, data.draw(st.integers(1, frames)))
+    np.testing.assert_allclose(found, oracle.log_energies(y.astype(np.float64), widths), atol=1e-4)
 
 
 def test_white_noise_has_one_energy_at_every_scale() -> None:
     """Unit white noise reads 4 log E[sqrt|N(0, 1)|] = -0.783 at each half-width: the scaling sqrt(m / 2) is right."""
     y = np.random.default_rng(0).standard_normal((4000, 40))
-    energy = haar_log_energy(y, np.array([1, 4, 8, 16, 32]), 64)
+    energy = energies(y, np.array([1, 4, 8, 16, 32]), 4000)[:, 64:]
     np.testing.assert_allclose(energy.mean(axis=1), 4 * np.log(0.822179), atol=0.05)
 
 
@@ -45,8 +47,7 @@ def test_a_step_reads_its_size(size: float) -> None:
     """A step of height h seen m frames later reads 2 log(h^2 m / 2): four log of the root of h sqrt(m / 2)."""
     y = np.zeros((16, 3))
     y[8:] = size
-    energy = haar_log_energy(y, np.array([8]), 15)
-    assert energy[0, 0] == pytest.approx(2 * np.log(size * 2), abs=1e-4)
+    assert energies(y, np.array([8]), 16)[0, 15] == pytest.approx(2 * np.log(size * 2), abs=1e-4)
 
 
 def test_scores_are_the_mean_excess_of_the_known_scales() -> None:
@@ -58,8 +59,8 @@ def test_scores_are_the_mean_excess_of_the_known_scales() -> None:
     widths, level = np.array([2, 4, 9]), np.array([0.1, -0.3, 0.7])
     for directions in (0, 2):
         gain = GainStates(read[:directions], write[:directions])
-        energy = haar_log_energy((gain.removed(x) * inverse_noise).astype(float), widths, 0)
-        scores = change_scores(x, *gain, inverse_noise, widths, level, 0)
+        energy = oracle.log_energies((oracle.removed(gain, x) * inverse_noise).astype(float), widths)
+        scores = [newest_score(x, i + 1, *gain, inverse_noise, widths, level) for i in range(20)]
         assert np.isnan(scores[:3]).all()
         for i in range(3, 20):
             known = [float(energy[w, i] - level[w]) for w in range(3) if i + 1 >= 2 * widths[w]]
@@ -76,10 +77,10 @@ def test_scales_fit_the_stretch(rate_hz: float, frames: int) -> None:
 
 def test_noise_scale_ignores_a_knock() -> None:
     """White noise is read right, and one jump a hundred times larger moves the reading by less than a tenth."""
-    x = np.random.default_rng(5).normal(0, 0.2, (300, 30))
+    x = np.random.default_rng(5).normal(0, 0.2, (300, 30)).astype(np.float32)
     knocked = x.copy()
     knocked[150:] += 20
-    scale, with_knock = noise_scale(x), noise_scale(knocked)
+    scale, with_knock = (at_once(noise_in_steps(each)).scale for each in (x, knocked))
     assert np.median(scale) == pytest.approx(0.2, rel=0.1)
     np.testing.assert_allclose(with_knock, scale, rtol=0.1)
 
@@ -95,7 +96,7 @@ def test_quiet_scores_zero_and_motion_stands_out() -> None:
         assert quiet is not None
         assert quiet.rate_hz == pytest.approx(rate_hz)
         x = amplitude[:, 0] / np.sqrt(np.mean(amplitude[:, 0] ** 2, axis=1, keepdims=True))
-        scores = change_scores(x, *quiet.gain, quiet.inverse_noise, quiet.widths, quiet.level, 0)
+        scores = oracle.change_scores(x, quiet)
         assert abs(np.nanmedian(scores[n : 2 * n])) < 0.2
         assert np.median(scores[2 * n + 64 :]) > 1.5
 
@@ -105,9 +106,9 @@ def test_a_level_fits_the_frames_that_follow() -> None:
     rng = np.random.default_rng(8)
     widths = np.array([4, 8])
     x = rng.standard_normal((200, 60)).astype(np.float32)
-    noise = noise_scale(x)
-    following = np.median(haar_log_energy(rng.standard_normal((2000, 60)) / noise, widths, 15), axis=1)
-    np.testing.assert_allclose(quiet_level(x, noise, widths), following, atol=0.1)
+    noise = at_once(noise_in_steps(x)).scale
+    following = np.median(energies(rng.standard_normal((2000, 60)) / noise, widths, 2000)[:, 15:], axis=1)
+    np.testing.assert_allclose(at_once(level_in_steps(x, noise, widths)), following, atol=0.1)
 
 
 def test_nothing_to_calibrate_on_is_said() -> None:

@@ -6,12 +6,13 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from csi_events.change import change_scores
-from csi_events.gain_states import MOST, THREE_VALUES, TWO_VALUES, _principal, few_values, gain_states
-from csi_events.quiet import calibrate
+from csi_events.gain_states import MOST, THREE_VALUES, TWO_VALUES, GainStates, few_values
+from csi_events.learning import calibrate, gain_states_in_steps
+from csi_events.steps import at_once
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from unit.events import oracle
 from unit.events.signals import channel
 
 
@@ -25,13 +26,18 @@ def switching(
     return (profiles[which] + 0.02 * rng.standard_normal((frames, columns))).astype(np.float32), profiles
 
 
+def gain_states(x: NDArray[np.float32]) -> GainStates:
+    """The directions of gain in a stretch."""
+    return at_once(gain_states_in_steps(x, switches_only=False))
+
+
 @pytest.mark.parametrize("states", [2, 3, 4])
 def test_the_differences_of_profiles_are_left_out(states: int) -> None:
     """Two to four profiles are one to three directions, and without them no profile differs from another."""
     x, profiles = switching(400, states)
     gain = gain_states(x)
     assert len(gain.read) == len(gain.write) == states - 1
-    left = gain.removed((profiles - profiles[0]).astype(np.float32))
+    left = oracle.removed(gain, (profiles - profiles[0]).astype(np.float32))
     assert np.abs(left).max() < 0.02
 
 
@@ -53,8 +59,8 @@ def test_leaving_out_twice_changes_nothing() -> None:
     """What is left holds none of the directions: taking them out is a projection."""
     x, _ = switching(300, 3)
     gain = gain_states(x)
-    once = gain.removed(x)
-    np.testing.assert_allclose(gain.removed(once), once, atol=1e-4)
+    once = oracle.removed(gain, x)
+    np.testing.assert_allclose(oracle.removed(gain, once), once, atol=1e-4)
 
 
 def test_a_switching_radio_is_quiet_and_motion_still_shows() -> None:
@@ -68,7 +74,7 @@ def test_a_switching_radio_is_quiet_and_motion_still_shows() -> None:
     assert quiet is not None
     assert len(quiet.gain.read) >= 1
     x = amplitude[:, 0] / np.sqrt(np.mean(amplitude[:, 0] ** 2, axis=1, keepdims=True))
-    scores = change_scores(x, *quiet.gain, quiet.inverse_noise, quiet.widths, quiet.level, 0)
+    scores = oracle.change_scores(x, quiet)
     assert np.quantile(scores[600:1500], 0.95) < 0.6
     assert np.median(scores[1600:]) > 1.2
 
@@ -83,16 +89,6 @@ def test_smooth_motion_is_no_gain_state() -> None:
     assert len(gain_states((3 + smooth + noise).astype(np.float32)).read) == 0
     switched = rng.integers(0, 2, 500)[:, None] * rng.standard_normal(40)
     assert len(gain_states((3 + smooth + switched + noise).astype(np.float32)).read) == 1
-
-
-@pytest.mark.parametrize(("frames", "columns"), [(300, 20), (40, 120)])
-def test_principal_directions_are_those_of_the_decomposition(frames: int, columns: int) -> None:
-    """Powers and directions equal numpy's singular value decomposition, but for their signs."""
-    jumps = np.random.default_rng(6).standard_normal((frames, columns)) * np.linspace(1, 3, columns)
-    power, directions = _principal(jumps)
-    _, singular, expected = np.linalg.svd(jumps, full_matrices=False)
-    np.testing.assert_allclose(power, singular**2, rtol=1e-6)
-    np.testing.assert_allclose(np.abs(np.sum(directions * expected, axis=1)), 1.0, atol=1e-6)
 
 
 def test_frames_that_never_change_have_no_gain_states() -> None:

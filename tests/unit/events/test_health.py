@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 from csi_events.health import HOLD_NS, Health
-from csi_events.quiet import Quiet, calibrate
+from csi_events.learning import calibrate
+from csi_events.quiet import Quiet
 from numpy.typing import NDArray
 from unit.events.signals import channel
 

@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 from csi_events.baseline import Baseline
 from csi_events.eigen import leading
-from csi_events.learning import calibration_in_steps, unseen_gain_in_steps
-from csi_events.normalise import live_in_steps, live_subcarriers
-from csi_events.quiet import Quiet, calibrate
+from csi_events.learning import calibrate, calibration_in_steps, unseen_gain_in_steps
+from csi_events.normalise import live_in_steps
+from csi_events.quiet import Quiet
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from unit.events import oracle
 from unit.events.signals import channel, times
 
 T = TypeVar("T")
@@ -67,7 +68,7 @@ def same(found: Quiet, expected: Quiet) -> None:
 def test_a_calibration_in_steps_is_the_one_at_once(frames: int, antennas: int, subcarriers: int, moving: bool) -> None:  # noqa: FBT001 - a case
     """More frames than sub-carriers or fewer, quiet or half in motion: the same calibration, in several steps."""
     amplitude, t_s = stretch(frames, antennas, subcarriers, frames, moving=moving), np.arange(frames) / 50
-    expected = calibrate(amplitude, t_s)
+    expected = oracle.calibrate(amplitude, t_s)
     found, steps = finished(calibration_in_steps(amplitude.copy(), t_s))
     assert expected is not None
     assert found is not None
@@ -80,7 +81,7 @@ def test_a_calibration_in_steps_is_the_one_at_once(frames: int, antennas: int, s
 def test_any_stretch_gives_the_same_in_steps(frames: int, antennas: int, subcarriers: int, seed: int) -> None:
     """Few frames, few sub-carriers, whatever the noise: what the calibration at once says, ``None`` included."""
     amplitude, t_s = stretch(frames, antennas, subcarriers, seed), np.arange(frames) / 20
-    expected = calibrate(amplitude, t_s)
+    expected = oracle.calibrate(amplitude, t_s)
     found, _ = finished(calibration_in_steps(amplitude.copy(), t_s))
     assert (found is None) == (expected is None)
     if found is not None and expected is not None:
@@ -98,7 +99,7 @@ def test_an_unseen_gain_state_is_found_in_steps() -> None:
     assert quiet is not None
     amplitude = np.abs(channel(300, seed=1)).astype(np.float32)
     amplitude[np.random.default_rng(2).random(300) < 0.4] *= np.linspace(0.6, 1.4, 64, dtype=np.float32)
-    expected = quiet.with_unseen_gain(amplitude)
+    expected = oracle.with_unseen_gain(quiet, amplitude)
     found, _ = finished(unseen_gain_in_steps(quiet, amplitude.copy()))
     assert found is not None
     assert expected is not None
@@ -113,7 +114,7 @@ def test_live_subcarriers_in_steps_are_those_at_once(frames: int, antennas: int,
     shape = (frames, antennas, subcarriers)
     amplitude = np.where(rng.random(shape) < 0.3, 0.0, rng.random(shape) ** 4).astype(np.float32)
     amplitude *= rng.integers(0, 2, (frames, 1, 1)).astype(np.float32)
-    assert np.array_equal(finished(live_in_steps(amplitude))[0], live_subcarriers(amplitude))
+    assert np.array_equal(finished(live_in_steps(amplitude))[0], oracle.live_subcarriers(amplitude))
 
 
 @settings(max_examples=40)

@@ -10,10 +10,10 @@ from csi_events.normalise import (
     binned_profile,
     gain_normalised,
     group_edges,
-    group_means,
-    live_subcarriers,
+    live_in_steps,
     window_amplitude,
 )
+from csi_events.steps import at_once
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
@@ -69,8 +69,8 @@ def test_gain_changes_nothing(seed: int) -> None:
     amplitude = rng.uniform(0, 100, (20, 2, 16)).astype(np.float32)
     amplitude[:, :, ::5] = 0
     gain = (10 ** rng.uniform(-2, 2, (20, 1, 1))).astype(np.float32)
-    live = live_subcarriers(amplitude)
-    np.testing.assert_array_equal(live_subcarriers(amplitude * gain), live)
+    live = at_once(live_in_steps(amplitude))
+    np.testing.assert_array_equal(at_once(live_in_steps(amplitude * gain)), live)
     np.testing.assert_allclose(
         gain_normalised(amplitude * gain, live)[0], gain_normalised(amplitude, live)[0], rtol=1e-4
     )
@@ -83,7 +83,7 @@ def test_null_subcarriers_do_not_matter(seed: int, nulls: int) -> None:
     amplitude = rng.uniform(20, 100, (12, 1, 20)).astype(np.float32)
     at = rng.integers(0, 21, nulls)
     padded = np.insert(amplitude, at, 0, axis=2)
-    live = live_subcarriers(padded)
+    live = at_once(live_in_steps(padded))
     assert live.sum() == 20
     expected, _ = gain_normalised(amplitude, np.ones((1, 20), dtype=bool))
     np.testing.assert_allclose(gain_normalised(padded, live)[0], expected, rtol=1e-6)
@@ -96,7 +96,7 @@ def test_a_silent_frame_is_not_usable_and_silence_has_nothing_live() -> None:
     x, usable = gain_normalised(amplitude, np.ones((1, 4), dtype=bool))
     assert usable.tolist() == [True, False, True]
     np.testing.assert_array_equal(x, np.ones((2, 4)))
-    assert not live_subcarriers(np.zeros((3, 1, 4), np.float32)).any()
+    assert not at_once(live_in_steps(np.zeros((3, 1, 4), np.float32))).any()
 
 
 def test_other_types_are_refused_instead_of_compiled() -> None:
@@ -118,10 +118,10 @@ def test_groups_are_means_of_neighbours_within_an_antenna(data: st.DataObject) -
         parts += np.split(x[:, first : first + count], [b - first for b in bounds[1:]], axis=1) if count else []
         first += count
     expected = [part.mean(axis=1) for part in parts]
-    means = group_means(x, group_edges(live, groups))
-    assert means.shape == (3, len(expected))
-    for column, mean in enumerate(expected):
-        np.testing.assert_allclose(means[:, column], mean, rtol=1e-5)
+    edges = group_edges(live, groups)
+    assert len(edges) == len(expected) + 1
+    for (first, stop), mean in zip(pairwise(edges), expected, strict=True):
+        np.testing.assert_array_equal(x[:, first:stop].mean(axis=1), mean)
 
 
 @pytest.mark.parametrize("subcarriers", [30, 56, 57, 64, 128, 192, 511])

@@ -8,16 +8,17 @@ import numpy as np
 import pytest
 from csi_events.arrival import ODD, ROUGH, mend
 from csi_events.breathing import GROUPS
-from csi_events.change import change_scores
+from csi_events.learning import calibrate
 from csi_events.levels import change_points
-from csi_events.normalise import gain_normalised, group_edges, group_means, window_amplitude
+from csi_events.normalise import gain_normalised, group_edges, window_amplitude
 from csi_events.offline import Recording
 from csi_events.open_window import Layout, OpenWindow, history_rows
-from csi_events.quiet import Quiet, calibrate
+from csi_events.quiet import Quiet
 from csi_events.stream import Stream
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from unit.events import oracle
 from unit.events.signals import channel, quantised, times
 
 HOLD_NS = 15 * 10**9
@@ -42,8 +43,10 @@ def switching(frames: int, antennas: int, seed: int) -> NDArray[np.int8]:
     return iq
 
 
-def mended(x: NDArray[np.float32], quiet: Quiet) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-    """Rows without bad frames, and the score each had when it was newest.
+def mended(
+    x: NDArray[np.float32], quiet: Quiet, *, scored: bool = False
+) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    """Rows without bad frames, and the score each had when it was newest, if that is asked for.
 
     Bad is what is unlike both its neighbours while they are alike, if neighbouring sub-carriers do not share it.
     A row is judged when the next has come, by those before it as they are by then.
@@ -57,9 +60,9 @@ def mended(x: NDArray[np.float32], quiet: Quiet) -> tuple[NDArray[np.float32], N
             rough = np.sum(odd[1:] * odd[:-1]) <= ROUGH * np.sum(odd**2)
             if near > ODD * max(np.sum((after - before) ** 2), 2.0 * x.shape[1]) and rough:
                 x[i - 1] = (x[i - 2] + x[i]) / 2
-        newest = x[max(0, i - 63) : i + 1]
-        known = change_scores(newest, *quiet.gain, quiet.inverse_noise, quiet.widths, quiet.level, len(newest) - 1)
-        scores.append(known[0])
+        if scored:
+            newest = x[max(0, i - 63) : i + 1]
+            scores.append(oracle.change_scores(newest, quiet, len(newest) - 1)[0])
     return x, np.array(scores)
 
 
@@ -72,7 +75,7 @@ def test_frames_one_by_one_say_what_whole_windows_say(antennas: int, rate_hz: fl
     layout, window = Layout.of(quiet.live), OpenWindow()
     x, usable = gain_normalised(window_amplitude(iq[120:]), quiet.live)
     numbers = np.flatnonzero(usable)
-    _, scores = mended(x, quiet)
+    _, scores = mended(x, quiet, scored=True)
     for first in range(0, 280, size):
         for number in range(first, min(first + size, 280)):
             window.add(number, iq[120 + number])
@@ -82,7 +85,7 @@ def test_frames_one_by_one_say_what_whole_windows_say(antennas: int, rate_hz: fl
         kept = mended(x[:last], quiet)[0][mine[:last]]
         np.testing.assert_allclose(window.x, kept, rtol=1e-5)
         edges = group_edges(quiet.live, GROUPS)
-        np.testing.assert_allclose(window.grouped[: mine.sum()], group_means(x[mine], edges), rtol=1e-5)
+        np.testing.assert_allclose(window.grouped[: mine.sum()], oracle.group_means(x[mine], edges), rtol=1e-5)
         np.testing.assert_allclose(window.scores, scores[mine], atol=1e-4)
         middle = window.score()
         known = scores[mine][~np.isnan(scores[mine])]

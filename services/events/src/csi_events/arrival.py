@@ -133,17 +133,20 @@ def newest_score(  # noqa: C901, PLR0912, PLR0917 - numba takes arrays, not the 
     widths: NDArray[np.int64],
     level: NDArray[np.float64],
 ) -> float:
-    """Change score of the last of the first ``count`` rows, see :func:`csi_events.change.change_scores`.
+    """Log of how much the newest of the first ``count`` rows change, over the quiet.
 
-    The directions of gain are taken out of the differences of means instead of out of every frame: it is the same, as
-    both are linear.
+    0 is quiet, 1.1 three times its energy, motion 2-4: the mean over the scales that have enough frames of the log
+    energy less the quiet's. For half-width m the Haar pair is (mean of the newest m rows - mean of the m before them)
+    times sqrt(m / 2): white noise of unit variance gives unit variance at every m. Its size is averaged over columns as
+    mean(sqrt|d|) and 4 log of that reads as a log energy in which a few loud sub-carriers count less. The directions of
+    gain are taken out of the differences of means instead of out of every frame: it is the same, as both are linear.
 
     Args:
         rows: (at least ``count``, columns) normalised amplitudes, earlier frames first.
         count: rows that hold frames.
         read: (directions, columns).
         write: (directions, columns).
-        inverse_noise: (columns,).
+        inverse_noise: (columns,): 1 / frame-to-frame noise of what is left.
         widths: ascending half-widths, frames.
         level: (widths,).
 

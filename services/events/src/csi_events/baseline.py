@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from csi_events.learning import Steps, calibration_in_steps, unseen_gain_in_steps
+from csi_events.learning import calibration_in_steps, unseen_gain_in_steps
 from csi_events.quiet import CALIBRATION_BYTES, CALIBRATION_FRAMES, CALIBRATION_MAX_FRAMES, CALIBRATION_S, Quiet
+from csi_events.steps import Steps
 
 if TYPE_CHECKING:
     from csi_schemas.calibration import CalibrationCause

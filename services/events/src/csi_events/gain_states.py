@@ -13,8 +13,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from csi_events.change import KNOCK, noise_scale, shortened_differences
-
 JUMP = 10.0
 """First differences longer than this times the median one are shortened to it: jumps count, one bad frame does not."""
 OUTLIER = 4.0
@@ -43,61 +41,10 @@ class GainStates(NamedTuple):
     write: NDArray[np.float32]
     """(directions, columns)."""
 
-    def removed(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return ``x`` (frames, columns) without these directions."""
-        left = x
-        for read, write in zip(self.read, self.write, strict=True):
-            left = left - np.outer(left @ read, write).astype(np.float32)
-        return left
-
     def joined(self, others: GainStates) -> GainStates:
         """Return these and then ``others``, the first ``MOST`` of them."""
         both = (np.concatenate(pair)[:MOST] for pair in zip(self, others, strict=True))
         return GainStates(*(np.ascontiguousarray(part) for part in both))
-
-
-def gain_states(x: NDArray[np.float32], *, switches_only: bool = False) -> GainStates:
-    """Find the directions of gain in a stretch ``x`` (frames, columns) of at least 4 frames.
-
-    Differences of consecutive frames are divided by each column's noise. White noise in n differences of D columns
-    puts at most the share (1 + sqrt(D / n))^2 / D of its variance in one direction (the edge of Marchenko and Pastur,
-    1967); a direction with ``OUTLIER`` times that is not noise.
-
-    Args:
-        x: (frames, columns) normalised amplitudes.
-        switches_only: only directions along which the frames have two or three values. A stretch in which somebody
-            moves needs that: at 10 frames/s a person's motion forgets as quickly as a radio.
-    """
-    noise = noise_scale(x)
-    plain = shortened_differences(x, KNOCK) / noise
-    jumps = shortened_differences(x, JUMP) / noise
-    count, columns = plain.shape
-    power, directions = _principal(jumps)
-    share = power / max(float(np.sum(plain**2)), 1e-12)
-    edge = (1.0 + np.sqrt(columns / count)) ** 2 / columns
-    outliers = directions[: min(int(np.sum(share > OUTLIER * edge)), columns - 1)]
-    along = (x / noise) @ outliers.T
-    chosen = forgets(along)
-    if switches_only:
-        chosen &= few_values(along)
-    found = outliers[chosen][:MOST]
-    return GainStates((found / noise).astype(np.float32), (found * noise).astype(np.float32))
-
-
-def _principal(jumps: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Squared singular values, descending, and right singular vectors as rows, of those that are not zero.
-
-    From the eigenvectors of the smaller of the two products of ``jumps`` with itself: half the time of a singular
-    value decomposition, and exact enough for the few large ones.
-    """
-    count, columns = jumps.shape
-    if columns <= count:
-        power, vectors = np.linalg.eigh(jumps.T @ jumps)
-        return power[::-1], vectors.T[::-1]
-    power, vectors = np.linalg.eigh(jumps @ jumps.T)
-    kept = power > 1e-9 * power[-1]
-    power, vectors = power[kept][::-1], vectors[:, kept][:, ::-1]
-    return power, (jumps.T @ vectors / np.sqrt(power)).T
 
 
 def forgets(along: NDArray[np.float64]) -> NDArray[np.bool_]:

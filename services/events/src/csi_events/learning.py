@@ -1,4 +1,4 @@
-"""A calibration in short steps, so that no frame waits for one: the same as :func:`csi_events.quiet.calibrate`.
+"""Learning a stream's quiet, in short steps so that no frame waits for it.
 
 Differences of frames are made where they are needed instead of being kept, means and sums are gathered over a few
 frames or columns at a time, and eigenvectors are found in steps (:mod:`csi_events.eigen`). Between steps the frames
@@ -7,9 +7,8 @@ are the only large thing that is held.
 
 from __future__ import annotations
 
-from collections.abc import Generator
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -18,6 +17,7 @@ from csi_events.eigen import leading
 from csi_events.gain_states import JUMP, MOST, OUTLIER, GainStates, few_values, forgets
 from csi_events.normalise import gain_normalised, live_in_steps
 from csi_events.quiet import Quiet, frame_rate
+from csi_events.steps import Steps, at_once
 from csi_events.stretch_sums import (
     add_moments,
     add_squares,
@@ -32,12 +32,10 @@ from csi_events.stretch_sums import (
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-T = TypeVar("T")
-
 STEP_VALUES = 10_000
 """Amplitudes that one step looks at."""
-JUDGE_US, MEDIAN_US = 80.0, 40.0
-"""What judging one direction and taking one median takes, about."""
+JUDGE_US, MEDIAN_US, RATE_US = 80.0, 40.0, 150.0
+"""What judging one direction, taking one median and telling the rate takes, about."""
 STEP_PRODUCTS = 300_000
 FEWEST_ROWS = 16
 """Products that one step adds up; but those of so many rows or columns at least, as each step goes through all sums."""
@@ -49,33 +47,45 @@ NORMALISE_US, MOMENTS_US, LENGTHS_US, SQUARES_US = 3e-3, 8e-4, 6e-4, 8e-4
 TURN_US, ALONG_US, REMOVE_US, ENERGY_US, JUMPS_US = 1e-3, 6e-4, 1e-3, 2.5e-3, 2e-3
 """What one value of a step takes, about: steps are put together so that a frame has no more than it can bear."""
 
-Steps = Generator[float, None, T]
-"""Yields what the next step will take, us, about; returns what all of them came to."""
 
+class Noise(NamedTuple):
+    """What the differences of consecutive rows say, over sqrt(2): white noise keeps its variance.
 
-class _Noise(NamedTuple):
-    """What the differences of consecutive rows say."""
+    Those longer than ``KNOCK`` times the median one are shortened to that, so that a knock does not pass for noise.
+    """
 
     scale: NDArray[np.float64]
-    """(columns,): see :func:`csi_events.change.noise_scale`."""
+    """(columns,): their root mean square, never below 0.3 of the median column's."""
     power: NDArray[np.float64]
     """(columns,): sum of the squares that it was made of."""
     length: NDArray[np.float64]
     """(rows - 1,): of the differences."""
 
 
+def calibrate(amplitude: NDArray[np.float32], t_s: NDArray[np.float64]) -> Quiet | None:
+    """Do all steps of :func:`calibration_in_steps` on a copy of the amplitudes."""
+    return at_once(calibration_in_steps(np.array(amplitude, np.float32, order="C"), t_s))
+
+
 def calibration_in_steps(amplitude: NDArray[np.float32], t_s: NDArray[np.float64]) -> Steps[Quiet | None]:
-    """Learn a stream's quiet, see :func:`csi_events.quiet.calibrate`; in steps.
+    """Learn a stream's quiet from one stretch of it; in steps.
+
+    Up to half of the stretch may hold motion: the level is a median, the scale is of shortened differences. More, and
+    the motion is learnt as quiet.
 
     Args:
         amplitude: (frames, antennas, sub-carriers), any unit; it is overwritten.
         t_s: receive times, s, ascending.
+
+    Returns:
+        The calibration, or ``None`` when fewer than 4 frames of the stretch are usable or nothing is live.
     """
     live = yield from live_in_steps(amplitude)
     x, usable = yield from _normalised(amplitude, live)
     frames = len(x)
     if frames < 4:
         return None
+    yield RATE_US
     rate_hz = frame_rate(t_s[usable])
     widths = np.array(lags(rate_hz, frames), dtype=np.int64)
     total, squares = np.zeros(x.shape[1]), np.zeros(x.shape[1])
@@ -84,19 +94,12 @@ def calibration_in_steps(amplitude: NDArray[np.float32], t_s: NDArray[np.float64
         add_moments(x, first, stop, total, squares)
     profile = x[0] + total / frames
     spread = np.sqrt(np.maximum(squares / frames - (total / frames) ** 2, 0.0))
-    gain = yield from _gain_states(x, switches_only=False)
+    gain = yield from gain_states_in_steps(x, switches_only=False)
     for first, stop in _parts(frames, x.shape[1] * len(gain.read)):
         yield REMOVE_US * (stop - first) * x.shape[1] * len(gain.read)
         remove(x, *gain, first, stop)
-    noise = (yield from _noise(x)).scale
-    energy = np.full((len(widths), frames), np.nan)
-    for first, stop in _parts(frames, x.shape[1] * len(widths), least=8):
-        yield ENERGY_US * (stop - first) * x.shape[1] * len(widths)
-        write_energies(x, noise, widths, first, stop, energy)
-    level = np.empty(len(widths))
-    for w, width in enumerate(widths.tolist()):
-        yield MEDIAN_US
-        level[w] = np.median(energy[w, 2 * width - 1 :])
+    noise = (yield from noise_in_steps(x)).scale
+    level = yield from level_in_steps(x, noise, widths)
     return Quiet(
         live=live,
         gain=gain,
@@ -112,7 +115,9 @@ def calibration_in_steps(amplitude: NDArray[np.float32], t_s: NDArray[np.float64
 
 
 def unseen_gain_in_steps(quiet: Quiet, amplitude: NDArray[np.float32]) -> Steps[Quiet | None]:
-    """Leave out gain states that are new, see :meth:`csi_events.quiet.Quiet.with_unseen_gain`; in steps.
+    """Leave out the gain states of a stretch that a calibration has not met, in steps; ``None`` if there are none.
+
+    What moves in the stretch is not learnt, see :func:`gain_states_in_steps`.
 
     Args:
         quiet: the calibration that has not met them.
@@ -124,7 +129,7 @@ def unseen_gain_in_steps(quiet: Quiet, amplitude: NDArray[np.float32]) -> Steps[
     for first, stop in _parts(len(x), x.shape[1] * max(1, len(quiet.gain.read))):
         yield REMOVE_US * (stop - first) * x.shape[1] * len(quiet.gain.read)
         remove(x, *quiet.gain, first, stop)
-    joined = quiet.gain.joined((yield from _gain_states(x, switches_only=True)))
+    joined = quiet.gain.joined((yield from gain_states_in_steps(x, switches_only=True)))
     return replace(quiet, gain=joined) if len(joined.read) > len(quiet.gain.read) else None
 
 
@@ -150,8 +155,8 @@ def _normalised(
     return rows[:filled], usable
 
 
-def _noise(x: NDArray[np.float32]) -> Steps[_Noise]:
-    """Do what :func:`csi_events.change.noise_scale` does."""
+def noise_in_steps(x: NDArray[np.float32]) -> Steps[Noise]:
+    """Read the frame-to-frame noise of every column of ``x`` (frames, columns), in the unit of ``x``; in steps."""
     count, columns = len(x) - 1, x.shape[1]
     length, power = np.empty(count), np.zeros(columns)
     for first, stop in _parts(count, columns):
@@ -162,13 +167,38 @@ def _noise(x: NDArray[np.float32]) -> Steps[_Noise]:
         yield SQUARES_US * (stop - first) * columns
         add_squares(x, first, stop, weight, power)
     scale = np.sqrt(power / count)
-    return _Noise(np.maximum(scale, 0.3 * np.median(scale) + 1e-6), power, length)
+    return Noise(np.maximum(scale, 0.3 * np.median(scale) + 1e-6), power, length)
 
 
-def _gain_states(x: NDArray[np.float32], *, switches_only: bool) -> Steps[GainStates]:
-    """Do what :func:`csi_events.gain_states.gain_states` does."""
+def level_in_steps(
+    x: NDArray[np.float32], noise: NDArray[np.float64], widths: NDArray[np.int64]
+) -> Steps[NDArray[np.float64]]:
+    """Median log energy of each half-width (widths,) in a quiet stretch ``x`` (frames, columns); in steps."""
+    energy = np.full((len(widths), len(x)), np.nan)
+    for first, stop in _parts(len(x), x.shape[1] * len(widths), least=8):
+        yield ENERGY_US * (stop - first) * x.shape[1] * len(widths)
+        write_energies(x, noise, widths, first, stop, energy)
+    level = np.empty(len(widths))
+    for w, width in enumerate(widths.tolist()):
+        yield MEDIAN_US
+        level[w] = np.median(energy[w, 2 * width - 1 :])
+    return level
+
+
+def gain_states_in_steps(x: NDArray[np.float32], *, switches_only: bool) -> Steps[GainStates]:
+    """Find the directions of gain in a stretch ``x`` (frames, columns) of at least 4 frames; in steps.
+
+    Differences of consecutive frames are divided by each column's noise. White noise in n differences of D columns
+    puts at most the share (1 + sqrt(D / n))^2 / D of its variance in one direction (the edge of Marchenko and Pastur,
+    1967); a direction with ``OUTLIER`` times that is not noise.
+
+    Args:
+        x: normalised amplitudes.
+        switches_only: only directions along which the frames have two or three values. A stretch in which somebody
+            moves needs that: at 10 frames/s a person's motion forgets as quickly as a radio.
+    """
     count, columns = len(x) - 1, x.shape[1]
-    noise, power, length = yield from _noise(x)
+    noise, power, length = yield from noise_in_steps(x)
     weight = np.minimum(1.0, JUMP * np.median(length) / np.maximum(length, 1e-9))
     edge = (1.0 + np.sqrt(columns / count)) ** 2 / columns
     least = OUTLIER * edge * max(float(np.sum(power / noise**2)), 1e-12)

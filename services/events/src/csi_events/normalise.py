@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from csi_events._compile import kernel
+from csi_events.steps import Steps
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -31,23 +31,6 @@ def window_amplitude(iq: NDArray[np.integer]) -> NDArray[np.float32]:
                 i, q = np.float32(iq[f, a, s, 0]), np.float32(iq[f, a, s, 1])
                 amplitude[f, a, s] = np.sqrt(i * i + q * q)
     return amplitude
-
-
-def live_subcarriers(amplitude: NDArray[np.floating]) -> NDArray[np.bool_]:
-    """Say which sub-carriers of (frames, antennas, sub-carriers) carry signal; shape (antennas, sub-carriers).
-
-    Judged on frames divided by their own norm, so a change of gain does not decide; "typical" is the median over the
-    sub-carriers that are not dead, so any number of null sub-carriers leaves the answer alone.
-    """
-    norm = np.sqrt(np.einsum("fas,fas->f", amplitude, amplitude, dtype=np.float64))
-    heard = norm > 0
-    if not heard.any():
-        return np.zeros(amplitude.shape[1:], dtype=bool)
-    median = np.median(amplitude[heard] / norm[heard, None, None], axis=0)
-    alive = median[median > 0]
-    if not alive.size:
-        return np.zeros(amplitude.shape[1:], dtype=bool)
-    return np.asarray(median > LIVE_SHARE * np.median(alive))
 
 
 @kernel("void(float32[:,:,::1], float64[::1], int64, int64, float64[:,::1])")
@@ -79,10 +62,11 @@ def add_medians(
         median[a, s] = np.median(values[:count]) if count else 0.0
 
 
-def live_in_steps(amplitude: NDArray[np.float32]) -> Generator[float, None, NDArray[np.bool_]]:
-    """Do what :func:`live_subcarriers` does, ``STEP_VALUES`` amplitudes at a time.
+def live_in_steps(amplitude: NDArray[np.float32]) -> Steps[NDArray[np.bool_]]:
+    """Say which sub-carriers of (frames, antennas, sub-carriers) carry signal, (antennas, sub-carriers); in steps.
 
-    Before each step it yields what the step will take, us, about.
+    Judged on frames divided by their own norm, so a change of gain does not decide; "typical" is the median over the
+    sub-carriers that are not dead, so any number of null sub-carriers leaves the answer alone.
     """
     frames, antennas, subcarriers = amplitude.shape
     norm = np.sqrt(np.einsum("fas,fas->f", amplitude, amplitude, dtype=np.float64))
@@ -153,19 +137,6 @@ def group_edges(live: NDArray[np.bool_], groups: int) -> NDArray[np.int64]:
         edges += [first + g * count // number for g in range(number)]
         first += count
     return np.array([*edges, first], dtype=np.int64)
-
-
-@kernel("float32[:,::1](float32[:,::1], int64[::1])")
-def group_means(x: NDArray[np.float32], edges: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Average the columns of ``x`` (frames, columns) from each edge up to the next; (frames, edges - 1)."""
-    frames, groups = x.shape[0], len(edges) - 1
-    means = np.zeros((frames, groups), np.float32)
-    for f in range(frames):
-        for g in range(groups):
-            for column in range(edges[g], edges[g + 1]):
-                means[f, g] += x[f, column]
-            means[f, g] /= np.float32(edges[g + 1] - edges[g])
-    return means
 
 
 @kernel("int64[::1](float64[::1], int64, int64)")

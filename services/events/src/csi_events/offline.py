@@ -11,9 +11,10 @@ from csi_schemas.common import Origin, Provenance, StreamKey
 from csi_schemas.events import AnyEvent
 from csi_schemas.sensing import SensingUpdate
 
+from csi_events.learning import calibrate
 from csi_events.messages import Source, sensing_update, window_events
 from csi_events.normalise import window_amplitude
-from csi_events.quiet import Quiet, calibrate
+from csi_events.quiet import Quiet
 from csi_events.result import WindowResult
 from csi_events.stream import Stream
 from csi_events.windows import ClosedBy, ClosedWindow, WindowRule

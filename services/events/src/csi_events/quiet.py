@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from csi_events.change import haar_log_energy, lags, noise_scale
-from csi_events.gain_states import GainStates, gain_states
-from csi_events.normalise import gain_normalised, live_subcarriers
-
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from csi_events.gain_states import GainStates
 
 CALIBRATION_S = 10.0
 """Event time a calibration stretch lasts, s."""
@@ -54,63 +52,6 @@ class Quiet:
     """Time from its first to its last frame, s."""
     frames: int
     """Usable frames of the stretch."""
-
-    def with_unseen_gain(self, amplitude: NDArray[np.float32]) -> Quiet | None:
-        """Leave out the gain states of a stretch that this calibration has not met; ``None`` when there are none.
-
-        What moves in the stretch is not learnt, see :func:`csi_events.gain_states.gain_states`.
-
-        Args:
-            amplitude: (frames, antennas, sub-carriers), at least 4 of them usable.
-        """
-        x, _ = gain_normalised(np.ascontiguousarray(amplitude), self.live)
-        if len(x) < 4:
-            return None
-        joined = self.gain.joined(gain_states(self.gain.removed(x), switches_only=True))
-        return replace(self, gain=joined) if len(joined.read) > len(self.gain.read) else None
-
-
-def calibrate(amplitude: NDArray[np.float32], t_s: NDArray[np.float64]) -> Quiet | None:
-    """Learn a stream's quiet from one stretch of it.
-
-    Up to half of the stretch may hold motion: the level is a median, the scale is of shortened differences. More, and
-    the motion is learnt as quiet.
-
-    Args:
-        amplitude: (frames, antennas, sub-carriers), any unit.
-        t_s: receive times, s, ascending.
-
-    Returns:
-        The calibration, or ``None`` when fewer than 4 frames of the stretch are usable or nothing is live.
-    """
-    amplitude = np.ascontiguousarray(amplitude)
-    live = live_subcarriers(amplitude)
-    x, usable = gain_normalised(amplitude, live)
-    frames = len(x)
-    if frames < 4:
-        return None
-    rate_hz = frame_rate(t_s[usable])
-    widths = np.array(lags(rate_hz, frames), dtype=np.int64)
-    gain = gain_states(x)
-    steady = gain.removed(x)
-    noise = noise_scale(steady)
-    return Quiet(
-        live=live,
-        gain=gain,
-        inverse_noise=(1.0 / noise).astype(np.float32),
-        widths=widths,
-        level=quiet_level(steady, noise, widths),
-        profile=x.mean(axis=0),
-        spread=np.maximum(x.std(axis=0), noise).astype(np.float32),
-        rate_hz=rate_hz,
-        seconds=float(t_s[-1] - t_s[0]),
-        frames=frames,
-    )
-
-
-def quiet_level(x: NDArray[np.float32], noise: NDArray[np.float64], widths: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Median log energy per scale of a quiet stretch ``x`` (frames, columns)."""
-    return np.asarray(np.nanmedian(haar_log_energy(x / noise, widths, 2 * int(widths[0]) - 1), axis=1))
 
 
 def frame_rate(t_s: NDArray[np.float64]) -> float:

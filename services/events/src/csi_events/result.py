@@ -37,7 +37,7 @@ class WindowResult:
     """Mean amplitudes over the window's frames and antennas, see :attr:`csi_events.open_window.OpenWindow.binned`; none
     when there was no window."""
     score: float | None = None
-    """Median change score of the window's frames, see :func:`csi_events.change.change_scores`."""
+    """Median change score of the window's frames, see :func:`csi_events.arrival.newest_score`."""
     decided: Decided | None = None
     """What was made of it."""
     calibrated: bool = False

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from csi_events._compile import kernel
+from csi_events.steps import Steps, at_once
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -83,18 +84,10 @@ def spectrum(t_s: NDArray[np.float64], x: NDArray[np.float32]) -> Spectrum:
     Returns:
         No lines for fewer than ``MIN_SAMPLES`` samples or when all are at one time.
     """
-    steps = spectrum_in_steps(t_s, iter((x.astype(np.float32),)))
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            found: Spectrum = end.value
-            return found
+    return at_once(spectrum_in_steps(t_s, iter((x.astype(np.float32),))))
 
 
-def spectrum_in_steps(
-    t_s: NDArray[np.float64], parts: Iterator[NDArray[np.float32]]
-) -> Generator[float, None, Spectrum]:
+def spectrum_in_steps(t_s: NDArray[np.float64], parts: Iterator[NDArray[np.float32]]) -> Steps[Spectrum]:
     """Do what :func:`spectrum` does, a part of the columns at a time; yields what the next will take, us, about.
 
     Args:

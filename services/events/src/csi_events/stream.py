@@ -14,10 +14,11 @@ from csi_events.chores import Chores
 from csi_events.features import FeatureMemory
 from csi_events.health import Health
 from csi_events.judgement import Judgement
-from csi_events.normalise import live_subcarriers
+from csi_events.normalise import live_in_steps
 from csi_events.open_window import Layout, OpenWindow, history_rows
 from csi_events.quiet import CALIBRATION_S, Quiet
 from csi_events.result import Verdict, WindowResult
+from csi_events.steps import at_once
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -280,9 +281,9 @@ class Stream:
             return
         stretch = self.baseline.stretch
         if stretch is not None and stretch.frames >= MIN_FRAMES:
-            live = live_subcarriers(stretch.kept)
+            live = at_once(live_in_steps(stretch.kept))
         elif len(amplitude) >= MIN_FRAMES:
-            live = live_subcarriers(amplitude)
+            live = at_once(live_in_steps(amplitude))
         else:
             return
         if live.any():

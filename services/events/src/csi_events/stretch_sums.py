@@ -114,7 +114,10 @@ def write_energies(  # noqa: PLR0917 - a kernel takes no structs
     stop: int,
     energy: NDArray[np.float64],
 ) -> None:
-    """Write the log energies of frames ``first`` to ``stop``, see :func:`csi_events.change.haar_log_energy`."""
+    """Write the log energies (widths, frames) of frames ``first`` to ``stop`` that have theirs, in units of noise.
+
+    What an energy is, :func:`csi_events.arrival.newest_score` says.
+    """
     columns = x.shape[1]
     near, far = np.empty(columns), np.empty(columns)
     for w in range(len(widths)):
