@@ -64,6 +64,40 @@ def best_match(z: Float64, template: Float64, band: int, fewest_rows: int, fewes
     return best
 
 
+class Chain:
+    """Signatures told one after the other: the most that those gone through to the end explain until each frame."""
+
+    def __init__(self, templates: list[Float64], band: int) -> None:
+        self.templates, self.band = templates, band
+        self.completed = [0.0]
+
+    def advance(self, z: Float64) -> list[tuple[float, float | None, float]]:
+        """Return advantage, evidence and advantage of the whole of each signature after the newest of the frames ``z``.
+
+        The evidence is ``None`` where another prefix has all but as much advantage.
+        """
+        found, most = [], self.completed[-1]
+        for template in self.templates:
+            costs, energy = local_costs(z, template)
+            ways, whole = [(-np.inf, -np.inf)], -np.inf
+            for start in range(len(z) - 1):
+                frames = len(z) - start
+                if frames > len(template) + self.band:
+                    continue
+                last = accumulated(costs[start:], self.band)[-1]
+                for j in range(1, len(template)):
+                    evidence = energy[start:].sum() - frames * last[j] / (frames + j + 1)
+                    ways.append((self.completed[start] + evidence - self.completed[-1], evidence))
+                    if j == len(template) - 1:
+                        whole = max(whole, ways[-1][0])
+                        most = max(most, self.completed[start] + evidence)
+            ways.sort(reverse=True)
+            alone = len(ways) < 2 or ways[0][0] - ways[1][0] > 0.1
+            found.append((ways[0][0], ways[0][1] if alone else None, whole))
+        self.completed.append(most)
+        return found
+
+
 def whole_distance(z: Float64, template: Float64, band: int) -> float:
     """Least normalised symmetric2 distance of the whole template to frames that end at the newest."""
     costs, _ = local_costs(z, template)

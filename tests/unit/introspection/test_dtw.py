@@ -10,10 +10,10 @@ import pytest
 from csi_introspection import dtw
 from csi_introspection.arrays import Float64
 from csi_introspection.matcher import (
-    HEAD_ROWS,
     KINDS,
     Matcher,
     advance_matcher,
+    complete,
     forget,
     new_matcher,
     open_afresh,
@@ -28,7 +28,6 @@ from hypothesis import strategies as st
 from unit.introspection import naive
 
 PREFIX = (dtw.EVIDENCE, dtw.SCORE)
-HEAD = (dtw.HEAD_EVIDENCE, dtw.HEAD_SCORE)
 WHOLE = (dtw.WHOLE_EVIDENCE, dtw.WHOLE_SCORE)
 
 
@@ -108,17 +107,52 @@ def test_the_whole_equals_aligning_every_start_on_its_own(problem: tuple[Float64
     check(matcher.matches[0], WHOLE, expected.evidence, expected.score)
 
 
-@settings(deadline=None, max_examples=30)
-@given(problems(rows=(HEAD_ROWS - 2, HEAD_ROWS + 6), most=HEAD_ROWS + 10))
-def test_the_head_is_the_best_prefix_of_its_rows(problem: tuple[Float64, Float64, int]) -> None:
-    """Evidence and score of the head are those of the best prefix within ``HEAD_ROWS`` rows; of all, within all."""
+@settings(deadline=None, max_examples=40)
+@given(problems(rows=(2, 6), most=24), st.integers(1, 5), st.integers(1, 3))
+def test_a_match_may_begin_where_another_was_completed(
+    problem: tuple[Float64, Float64, int], other: int, stride: int
+) -> None:
+    """Advantage and evidence are those of the best way to tell all frames as signatures one after the other.
+
+    The twin keeps, for every frame, the most that signatures gone through one after the other explain until then.
+    """
     frames, template, band = problem
-    matcher = matcher_of(make(template, band))
-    feed(matcher, frames)
-    expected = naive.best_match(frames, template[:HEAD_ROWS], band, dtw.FEWEST_ROWS)
-    check(matcher.matches[0], HEAD, expected.evidence, expected.score)
-    expected = naive.best_match(frames, template, band, dtw.FEWEST_ROWS)
-    check(matcher.matches[0], PREFIX, expected.evidence, expected.score)
+    rng = np.random.default_rng(other)
+    second = rng.integers(-64, 65, size=(other + 1, template.shape[1])) / 16
+    frames = np.concatenate([second, template, frames])
+    matcher = matcher_of(make(template, band), make(second, band), stride=stride)
+    for frame in np.repeat(frames, stride, axis=0)[:, None]:
+        feed(matcher, frame)
+        found = matcher.matches.copy()
+        complete(matcher)
+    chain = naive.Chain([template, second], band)
+    for count in range(1, len(frames) + 1):
+        expected = chain.advance(frames[:count])
+    for match, (advantage, evidence, whole) in zip(found, expected, strict=True):
+        if advantage > 1e-3:
+            assert match[dtw.ADVANTAGE] == pytest.approx(advantage, rel=1e-3, abs=2e-2)
+            assert match[dtw.EVIDENCE] >= match[dtw.ADVANTAGE] - 2e-2
+            if evidence is not None:
+                assert match[dtw.EVIDENCE] == pytest.approx(evidence, rel=1e-3, abs=2e-2)
+        else:
+            assert match[dtw.ADVANTAGE] <= 2e-2
+        if whole > 1e-3:
+            assert match[dtw.WHOLE_ADVANTAGE] == pytest.approx(whole, rel=1e-3, abs=2e-2)
+
+
+def test_a_motion_that_is_over_has_no_advantage_left() -> None:
+    """Gone through and completed, a signature has its evidence but hardly any advantage; the next one has its own."""
+    rng = np.random.default_rng(14)
+    first, second = (rng.normal(size=(12, 3)).cumsum(axis=0) for _ in range(2))
+    matcher = matcher_of(make(first, 3), make(second, 3))
+    for frame in np.concatenate([first, second[:6]])[:, None]:
+        feed(matcher, frame)
+        complete(matcher)
+    steps = np.diff(np.concatenate([first[-1:], second[:6]]), axis=0)
+    energy = (second[:6] ** 2).sum() + (steps**2).sum()
+    assert matcher.matches[1, dtw.ADVANTAGE] == pytest.approx(matcher.matches[1, dtw.EVIDENCE], rel=1e-5)
+    assert 0.5 * energy < matcher.matches[1, dtw.ADVANTAGE] <= energy
+    assert matcher.matches[0, dtw.ADVANTAGE] < matcher.matches[1, dtw.ADVANTAGE]
 
 
 def best_since(frames: Float64, template: Float64, band: int, first: int) -> naive.Match:
@@ -348,7 +382,7 @@ def test_no_score_counts_before_two_rows_and_the_whole_before_its_end() -> None:
         feed(matcher, frame)
         match = matcher.matches[0]
         if count < 2:
-            assert match[dtw.SCORE] == match[dtw.HEAD_SCORE] == match[dtw.PROGRESS] == 0.0
+            assert match[dtw.SCORE] == match[dtw.PROGRESS] == 0.0
         else:
             assert match[dtw.PROGRESS] * 40 == pytest.approx(count)
         if count < 40:

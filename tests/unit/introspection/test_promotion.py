@@ -6,30 +6,32 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from csi_introspection import dtw, tail
-from csi_introspection.matcher import HEAD_ROWS, Matcher, forget, new_matcher
+from csi_introspection import dtw, quiet, tail
+from csi_introspection.matcher import Matcher, forget, new_matcher
 from csi_introspection.promotion import (
     AGE,
     CONFIRMED,
     EMERGING,
     FADED,
     FALSE_PER_HOUR,
+    MARGIN,
+    NOISE_ROWS,
     NONE,
-    OVERTAKEN,
     RETRACTED,
     STATE,
     close_second,
     fit_one,
+    judge_seconds,
     log_limit,
     log_p_of,
     promote,
-    take_evidence,
 )
 from csi_introspection.templates import Template
 from scipy.stats import genpareto
 
 ROWS, BAND, WIDTH = 20, 4, 3
 THRESHOLD = 0.6
+FRAMES = 8
 LOUD = 1e4
 """Evidence that no quiet of these tests has."""
 
@@ -53,9 +55,10 @@ def learn(matcher: Matcher, seconds: int, seed: int = 1) -> None:
     rng = np.random.default_rng(seed)
     for _ in range(seconds):
         for _ in range(4):
-            matcher.matches[:, dtw.HEAD_EVIDENCE] = rng.exponential(5.0, size=len(matcher.matches))
-            take_evidence(matcher)
-        close_second(matcher, 1)
+            matcher.matches[:, dtw.ADVANTAGE] = rng.exponential(5.0, size=len(matcher.matches))
+            promote(matcher, trusted=False)
+        close_second(matcher, 0)
+        judge_seconds(matcher, quiet.REFINED)
     for k in range(len(matcher.matches)):
         fit_one(matcher, k)
     matcher.matches.fill(0.0)
@@ -69,13 +72,21 @@ def settled(templates: Sequence[Template], stride: int = 1) -> Matcher:
 
 
 def show(
-    matcher: Matcher, head: Sequence[float], whole: Sequence[float] | None = None, score: float = 1.0
+    matcher: Matcher,
+    head: Sequence[float],
+    whole: Sequence[float] | None = None,
+    score: float = 1.0,
+    *,
+    trusted: bool = True,
 ) -> list[int]:
-    """Take one frame with this evidence of each signature and return the states."""
-    matcher.matches[:, dtw.HEAD_EVIDENCE] = head
-    matcher.matches[:, dtw.WHOLE_EVIDENCE] = 0.0 if whole is None else whole
-    matcher.matches[:, (dtw.SCORE, dtw.HEAD_SCORE, dtw.WHOLE_SCORE)] = score
-    promote(matcher)
+    """Take one frame with this advantage of each signature, and evidence of the whole, and return the states."""
+    matcher.matches[:, dtw.ADVANTAGE] = head
+    matcher.matches[:, dtw.EVIDENCE] = np.maximum(head, 0.0 if whole is None else whole)
+    for column in (dtw.WHOLE_EVIDENCE, dtw.WHOLE_ADVANTAGE):
+        matcher.matches[:, column] = 0.0 if whole is None else whole
+    matcher.matches[:, (dtw.SCORE, dtw.WHOLE_SCORE)] = score
+    matcher.matches[:, dtw.FRAMES] = FRAMES
+    promote(matcher, trusted=trusted)
     return [int(state) for state in matcher.states[:, STATE]]
 
 
@@ -92,6 +103,7 @@ def test_nothing_is_promoted_before_the_quiet_is_known() -> None:
     learn(matcher, tail.FEWEST - 1)
     assert np.isnan(log_p_of(matcher.counts, matcher.tails, 0, LOUD))
     assert show(matcher, [LOUD]) == [NONE]
+    matcher.running.fill(-np.inf)
     learn(matcher, 1)
     assert show(matcher, [LOUD]) == [EMERGING]
 
@@ -100,28 +112,52 @@ def test_seconds_that_are_not_calm_teach_nothing() -> None:
     """A second in which something moved is left out, and its evidence does not reach into the next."""
     matcher = new_matcher([made(), made()], WIDTH)
     for calm in (0, 1):
-        matcher.matches[:, dtw.HEAD_EVIDENCE] = [LOUD, 2 * LOUD] if calm == 0 else [3.0, -4.0]
-        take_evidence(matcher)
-        close_second(matcher, calm)
+        matcher.matches[:, dtw.ADVANTAGE] = [LOUD, 2 * LOUD] if calm == 0 else [3.0, -4.0]
+        promote(matcher, trusted=False)
+        close_second(matcher, 1 - calm)
+        assert judge_seconds(matcher, quiet.MOVED) == calm
     assert matcher.counts.tolist() == [1, 1]
     assert matcher.maxima[:2, 0].tolist() == [3.0, 0.0]
-    close_second(matcher, 1)
+    close_second(matcher, 0)
+    assert judge_seconds(matcher, quiet.REFINED) == 0
     assert matcher.counts.tolist() == [1, 1]  # a second without frames is none
+
+
+@pytest.mark.parametrize(
+    ("verdict", "learnt"),
+    [
+        (quiet.MOVED, [2.0, 4.0]),
+        (quiet.REFINED, [1.0, 2.0, 3.0, 4.0]),
+        (quiet.AWAY, []),
+        (quiet.PLACED, []),
+        (quiet.ADOPTED, []),
+    ],
+)
+def test_a_blocks_verdict_says_which_of_its_seconds_were_calm(verdict: int, learnt: list[float]) -> None:
+    """All of a still block, those without motion of one that moved, and none away from the quiet mean."""
+    matcher = new_matcher([made()], WIDTH)
+    for second, moved in enumerate([1, 0, 1, 0]):
+        matcher.matches[0, dtw.ADVANTAGE] = second + 1.0
+        promote(matcher, trusted=False)
+        close_second(matcher, moved)
+    assert judge_seconds(matcher, verdict) == len(learnt)
+    assert matcher.maxima[0, : matcher.counts[0]].tolist() == learnt
 
 
 def test_the_maximum_of_a_second_counts_not_its_frames() -> None:
     """Of many frames of one second the most evident is kept."""
     matcher = new_matcher([made()], WIDTH)
     for evidence in (2.0, 9.0, 5.0):
-        matcher.matches[0, dtw.HEAD_EVIDENCE] = evidence
-        take_evidence(matcher)
-    close_second(matcher, 1)
+        matcher.matches[0, dtw.ADVANTAGE] = evidence
+        promote(matcher, trusted=False)
+    close_second(matcher, 0)
+    judge_seconds(matcher, quiet.REFINED)
     assert matcher.maxima[0, 0] == 9.0
     assert matcher.counts[0] == 1
 
 
-def test_the_head_promotes_and_the_whole_confirms() -> None:
-    """A match emerges with its head, is confirmed by the whole, stays while that lasts, and then just ends."""
+def test_a_prefix_promotes_and_the_whole_confirms() -> None:
+    """A match emerges with its prefix, is confirmed by the whole, stays while that lasts, and then just ends."""
     matcher = settled([made()])
     limit = log_limit(1)
     assert show(matcher, [0.0]) == [NONE]
@@ -133,30 +169,72 @@ def test_the_head_promotes_and_the_whole_confirms() -> None:
     assert show(matcher, [0.0], [evidence_of(matcher, 0, 0.95 * FADED * limit)]) == [NONE]
 
 
+def test_only_an_end_that_was_seen_confirms() -> None:
+    """While leaving the last rows out explains more by ``MARGIN`` rows of mismatch, the match goes on emerging."""
+    matcher = settled([made()])
+    show(matcher, [LOUD], score=0.8)
+    mismatch = LOUD * (1 / 0.8 - 1) / FRAMES
+    assert show(matcher, [LOUD], [LOUD - 1.01 * MARGIN * mismatch], score=0.8) == [EMERGING]
+    assert show(matcher, [LOUD], [LOUD - 0.99 * MARGIN * mismatch], score=0.8) == [CONFIRMED]
+
+
+def test_nothing_is_promoted_while_the_place_is_not_known() -> None:
+    """Away from the quiet mean without having moved there is no motion; what has emerged stays."""
+    matcher = settled([made()])
+    assert show(matcher, [LOUD], trusted=False) == [NONE]
+    assert show(matcher, [LOUD]) == [EMERGING]
+    assert show(matcher, [LOUD], trusted=False) == [EMERGING]
+
+
+def test_a_match_that_fades_is_taken_back() -> None:
+    """An emerging match is retracted once the p-value of its evidence is above the share ``FADED`` of the limit."""
+    matcher = settled([made()])
+    limit = log_limit(1)
+    assert show(matcher, [LOUD]) == [EMERGING]
+    assert show(matcher, [evidence_of(matcher, 0, 1.05 * FADED * limit)]) == [EMERGING]
+    assert show(matcher, [evidence_of(matcher, 0, 0.95 * FADED * limit)]) == [RETRACTED]
+
+
+def test_seconds_wait_until_it_is_known_whether_they_were_calm() -> None:
+    """More than ``PENDING`` seconds are learnt as that many, the last with the most of the rest; none twice."""
+    matcher = new_matcher([made()], WIDTH)
+    for second in range(tail.PENDING + 3):
+        matcher.matches[0, dtw.ADVANTAGE] = 100.0 - second
+        promote(matcher, trusted=False)
+        close_second(matcher, 0)
+    assert matcher.counts[0] == 0
+    assert judge_seconds(matcher, quiet.REFINED) == tail.PENDING
+    assert matcher.maxima[0, : tail.PENDING].tolist() == [100.0 - second for second in range(tail.PENDING)]
+    assert judge_seconds(matcher, quiet.REFINED) == 0
+
+
 @pytest.mark.parametrize("stride", [1, 3])
 def test_what_is_not_confirmed_by_its_end_is_taken_back(stride: int) -> None:
     """A match emerges for as many frames as its rows and band last, and is then retracted, once."""
     matcher = settled([made()], stride)
-    states = [show(matcher, [LOUD])] + [show(matcher, [0.0]) for _ in range((ROWS + BAND) * stride)]
+    states = [show(matcher, [LOUD])] + [show(matcher, [LOUD]) for _ in range((ROWS + BAND) * stride)]
     assert states == [[EMERGING]] * ((ROWS + BAND) * stride + 1)
-    assert show(matcher, [0.0]) == [RETRACTED]
+    assert show(matcher, [LOUD]) == [RETRACTED]
     assert show(matcher, [0.0]) == [NONE]
     assert show(matcher, [LOUD]) == [EMERGING]
     assert matcher.states[0, AGE] == 0
 
 
-def test_a_label_with_more_evidence_overtakes() -> None:
-    """An emerging match is taken back, and a confirmed one ends, when another label has ``OVERTAKEN`` its evidence."""
+def test_a_label_that_is_clearly_ahead_overtakes() -> None:
+    """An emerging match is taken back, and a confirmed one ends, when another label is ``MARGIN`` rows ahead of it."""
+    mismatch = LOUD * (1 / 0.8 - 1) / FRAMES  # of the leader, LOUD its evidence
     for confirmed in (False, True):
         matcher = settled([made("wave"), made("walk")])
-        assert show(matcher, [LOUD, 0.0]) == [EMERGING, NONE]
+        assert show(matcher, [LOUD, 0.0], score=0.8) == [EMERGING, NONE]
         whole = [LOUD if confirmed else 0.0, 0.0]
         active = CONFIRMED if confirmed else EMERGING
         if confirmed:
-            assert show(matcher, [LOUD, 0.0], whole) == [CONFIRMED, NONE]
-        assert show(matcher, [LOUD, 0.99 * LOUD], whole) == [active, NONE]
-        assert show(matcher, [LOUD, 0.99 * OVERTAKEN * LOUD], whole)[0] == active
-        assert show(matcher, [LOUD, 1.01 * OVERTAKEN * LOUD], whole)[0] == (NONE if confirmed else RETRACTED)
+            assert show(matcher, [LOUD, 0.0], whole, score=0.8) == [CONFIRMED, NONE]
+        assert show(matcher, [LOUD - 0.99 * MARGIN * mismatch, LOUD], whole, score=0.8) == [active, NONE]
+        assert show(matcher, [LOUD - 1.01 * MARGIN * mismatch, LOUD], whole, score=0.8) == [
+            NONE if confirmed else RETRACTED,
+            EMERGING,
+        ]
 
 
 def test_more_evidence_that_is_not_unlikely_does_not_overtake() -> None:
@@ -167,10 +245,14 @@ def test_more_evidence_that_is_not_unlikely_does_not_overtake() -> None:
     assert show(matcher, [LOUD, 5 * LOUD]) == [EMERGING, NONE]
 
 
-def test_only_the_leading_label_is_promoted() -> None:
-    """Of two unlikely labels the one with more evidence emerges."""
+def test_only_a_label_that_is_clearly_ahead_is_promoted() -> None:
+    """Of two unlikely labels the one that is ahead by ``MARGIN`` rows of mismatch emerges; if neither is, none does.
+
+    What explains everything is held to the quiet's noise, one a dimension.
+    """
     matcher = settled([made("wave"), made("walk")])
-    assert show(matcher, [LOUD, 1.01 * LOUD]) == [NONE, EMERGING]
+    assert show(matcher, [LOUD, LOUD + 0.99 * MARGIN * WIDTH]) == [NONE, NONE]
+    assert show(matcher, [LOUD, LOUD + 1.01 * MARGIN * WIDTH]) == [NONE, EMERGING]
 
 
 def test_templates_of_one_label_do_not_compete() -> None:
@@ -237,20 +319,22 @@ def test_a_tail_that_saw_nothing_is_as_wide_as_the_heads_noise() -> None:
     """Without evidence at rest the scale is the deviation of a chi-square of the head's numbers, over root two."""
     matcher = new_matcher([made()], WIDTH)
     for _ in range(tail.FEWEST):
-        take_evidence(matcher)
-        close_second(matcher, 1)
+        promote(matcher, trusted=False)
+        close_second(matcher, 0)
+        judge_seconds(matcher, quiet.REFINED)
     fit_one(matcher, 0)
-    assert matcher.tails[0, tail.SCALE] == pytest.approx(np.sqrt(min(ROWS, HEAD_ROWS) * WIDTH))
+    assert matcher.tails[0, tail.SCALE] == pytest.approx(np.sqrt(min(ROWS, NOISE_ROWS) * WIDTH))
 
 
 def test_a_gap_ends_every_match_and_keeps_the_quiet() -> None:
     """``forget`` voids the states and the running second; what was learnt of the quiet stays."""
     matcher = settled([made()])
     show(matcher, [LOUD])
-    take_evidence(matcher)
+    promote(matcher, trusted=False)
     forget(matcher)
     assert matcher.states[0, STATE] == NONE
-    close_second(matcher, 1)
+    close_second(matcher, 0)
+    judge_seconds(matcher, quiet.REFINED)
     assert matcher.counts[0] == tail.KEPT
     assert matcher.maxima[0].max() < LOUD
     assert show(matcher, [LOUD]) == [EMERGING]

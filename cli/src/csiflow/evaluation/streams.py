@@ -116,6 +116,11 @@ def begins(promoted: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return out
 
 
+def by_label(promoted: NDArray[np.bool_], labels: Sequence[str], names: Sequence[str]) -> NDArray[np.bool_]:
+    """Return on which frames a signature of each of ``names`` is promoted, (T, names): several of one label are one."""
+    return np.stack([promoted[:, np.array(labels) == name].any(axis=1) for name in names], axis=1)
+
+
 def count_action(
     outcome: StreamOutcome, promoted: NDArray[np.bool_], right: NDArray[np.bool_], first: int, interval_s: float
 ) -> None:
@@ -123,8 +128,8 @@ def count_action(
 
     Args:
         outcome: Receives the counts.
-        promoted: (T, n) promoted signatures, until the action's end.
-        right: (n) which have its label.
+        promoted: (T, labels) promoted labels, until the action's end.
+        right: (labels) which is its own.
         first: The action's first frame.
         interval_s: Seconds between frames.
     """
@@ -143,7 +148,8 @@ def run_stream(step: StreamStep) -> StreamOutcome:
         ValueError: a take makes no signature of this kind.
     """
     signatures = [signature_of(take.labelled, step.kind, f"{n}", THRESHOLD) for n, take in enumerate(step.train)]
-    labels = np.array([signature.label for signature in signatures])
+    labels = [signature.label for signature in signatures]
+    names = sorted(set(labels))
     outcome = StreamOutcome()
     shared = _settled(signatures, step.quiet) if step.quiet else None
     for recording in step.recordings:
@@ -157,9 +163,10 @@ def run_stream(step: StreamStep) -> StreamOutcome:
         if session.calm_seconds < FEWEST:
             outcome.calibrating.append(recording.cuts.recording)
         (run,) = recording.cuts.runs
-        promoted = active(session, run, signatures)
+        promoted = by_label(active(session, run, signatures), labels, names)
         for cut in recording.cuts.cuts:
-            count_action(outcome, promoted[: cut.stop], labels == cut.label, cut.first, run.interval_ns * 1e-9)
+            right = np.array(names) == cut.label
+            count_action(outcome, promoted[: cut.stop], right, cut.first, run.interval_ns * 1e-9)
     if shared is not None:
         shared.rewind()
         _watch(outcome, shared, step.watched, signatures)

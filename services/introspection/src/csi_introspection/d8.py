@@ -72,7 +72,7 @@ def best_score(template: Float64, motion: Float64) -> float:
     best = 0.0
     for value in (0.0, *motion):
         advance_matcher(matcher, np.array([value], np.float32), mean, unit, ends, 1.0)
-        best = max(best, float(matcher.matches[0, dtw.HEAD_SCORE]))
+        best = max(best, float(matcher.matches[0, dtw.SCORE]))
     return best
 
 

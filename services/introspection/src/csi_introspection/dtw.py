@@ -12,6 +12,12 @@ it passes through.
 
 The evidence of a prefix is the energy of the frames it matched minus their normalised distance to it: twice the log
 likelihood ratio of "this prefix" to "quiet". Its score is the share of the energy that it explains.
+
+Motions follow each other without a rest between, and nobody marks where one begins. So a match may also begin where
+another signature, or the same one, has just been gone through, and go on from the evidence that had been found until
+then: connected recognition in one pass (Ney 1984, doi:10.1109/TASSP.1984.1164320). The advantage of a prefix is its own
+evidence plus what was completed before it began, minus what has been completed by now. It is the evidence while nothing
+was completed lately, and next to nothing for a motion that is over.
 """
 
 from __future__ import annotations
@@ -26,12 +32,13 @@ STEP_WEIGHT = np.float32(1.0)
 UNREACHED = np.float32(1e30)
 FEWEST_FRAMES = FEWEST_ROWS = 2
 """Frames, and rows, a match needs before it counts."""
-SCORE, PROGRESS, EVIDENCE, FRAMES, HEAD_SCORE, HEAD_EVIDENCE, WHOLE_SCORE, WHOLE_EVIDENCE = range(8)
-"""Columns of a signature's match: of the prefix with the most evidence, of the best prefix within the head, and of the
-whole."""
+SCORE, PROGRESS, EVIDENCE, FRAMES, ADVANTAGE, WHOLE_SCORE, WHOLE_EVIDENCE, WHOLE_ADVANTAGE = range(8)
+"""Columns of a signature's match: of the prefix with the most advantage, and of the whole."""
 CROSS, COST, EVIDENCES = range(3)
 """Rows of a matcher's work space: cross products, costs and most evidence, by row of the signature."""
 ONE = np.uint64(1)
+_NEVER = np.float32(1e29)
+"""Cells with less advantage than minus this were not reached."""
 _ZERO = np.float32(0.0)
 _TWO = np.float32(2.0)
 
@@ -61,6 +68,29 @@ def take_energy(vector: Float32, before: Float32, energy: Float32, reach: Float3
         energy[frames] = ahead[frames]
     reach[: front + FEWEST_FRAMES] = -UNREACHED
     return own
+
+
+@kernel
+def add_completed(completed: Float32, reach: Float32, front: int) -> None:
+    """Let alignments go on from what had been completed when they began.
+
+    Args:
+        completed: (T) [i] is what was completed until i frames before the last, less what was until the last: <= 0.
+        reach: See ``take_energy``; the place of T frames gets ``completed[T - 1]`` added.
+        front: Places before that of no frame.
+    """
+    began = np.uint64(front + 1)
+    for i in range(np.uint64(completed.size)):
+        reach[began + i] += completed[i]
+
+
+@kernel
+def push_completed(completed: Float32, gain: np.float32) -> None:
+    """Let a frame pass by which ``gain`` more was completed; ``completed`` as for ``add_completed``."""
+    last = np.uint64(completed.size - 1)
+    for i in range(last):
+        completed[last - i] = completed[last - i - ONE] - gain
+    completed[0] = _ZERO
 
 
 @kernel
@@ -122,9 +152,10 @@ def advance_cells(
         now: The same of this frame, whose offsets from -band to band are written.
         rows: Of the signature, L.
         band: Frames to either side of the diagonal, at most that of ``weights``, B.
-        reach: (>= P + 2 B + 2) energy of the last frames, see ``take_energy``, of which ``front`` is B.
+        reach: (>= P + 2 B + 2) energy of the last frames, see ``take_energy``, of which ``front`` is B, and what was
+            completed before them.
         weights: (2 B + 3, P) T / (T + rows) of each cell.
-        work: (3, P): costs, and the most evidence by row so far; that of the first row means nothing.
+        work: (3, P): costs, and the most advantage by row so far; that of the first row means nothing.
     """
     stride, padded = cells.shape[cells.ndim - 1], weights.shape[1]
     costs, evidence = COST * padded, EVIDENCES * padded
@@ -147,11 +178,11 @@ def advance_cells(
 
 @kernel
 def frames_of_best(
-    cells: Float32, now: int, gains: int, energy: Float32, weights: Float32, band: int, row: int
+    cells: Float32, now: int, gains: int, reach: Float32, weights: Float32, band: int, row: int
 ) -> tuple[int, np.float32]:
-    """Frames and evidence of the most evident match that ends at ``row``.
+    """Frames and advantage of the match with the most of it that ends at ``row``.
 
-    ``cells`` and ``now`` as for ``advance_cells``; those of ``gains`` gains follow each other.
+    ``cells``, ``now`` and ``reach`` as for ``advance_cells``; cells of ``gains`` gains follow each other.
     """
     frames, most = 1, -UNREACHED
     offsets, stride = weights.shape[0], cells.shape[cells.ndim - 1]
@@ -159,7 +190,7 @@ def frames_of_best(
     for g in range(gains):
         for r in range(max(1, FEWEST_FRAMES - row + band), 2 * band + 2):
             spent = load_one(cells, (now + g * offsets + r) * stride + row + 1)
-            value = energy[row + r - band] - spent * weights[narrower + r, row]
+            value = reach[narrower + r + row] - spent * weights[narrower + r, row]
             if value > most:
                 most = value
                 frames = row + r - band
@@ -168,7 +199,7 @@ def frames_of_best(
 
 @kernel
 def best_row(work: Float32, first: int, stop: int) -> int:
-    """Return the row with the most evidence of ``first`` to ``stop``, which is not included."""
+    """Return the row with the most advantage of ``first`` to ``stop``, which is not included."""
     best = first
     for j in range(first + 1, stop):
         if work[EVIDENCES, j] > work[EVIDENCES, best]:
@@ -182,38 +213,41 @@ def match_motion(
     now: int,
     gains: int,
     energy: Float32,
+    reach: Float32,
     weights: Float32,
     band: int,
     rows: int,
     work: Float32,
-    head: int,
+    past: int,
     matches: Float64,
     signature: int,
 ) -> None:
-    """Write the matches of a signature whose prefixes' evidence is in ``work``; its head is ``head`` (>= 2) rows.
+    """Write the matches of a signature whose prefixes' advantage is in ``work``.
 
-    The other arguments are those of ``advance_cells``; ``matches`` (n, 8) receives the answer.
+    The other arguments are those of ``advance_cells``; ``energy`` is that of the last frames. ``past`` is 0 when
+    nothing was completed lately, so that advantage and evidence are the same; 1 when something was; 2 when also the
+    evidence of a whole without advantage is wanted. ``matches`` (n, 8) receives the answer.
     """
     k, last = signature, rows - 1
-    within = best_row(work, FEWEST_ROWS - 1, head)
-    best = best_row(work, head - 1, last + 1)
-    best = within if work[EVIDENCES, within] >= work[EVIDENCES, best] else best
-    frames, most = frames_of_best(cells, now, gains, energy, weights, band, best)
-    score = min(most / (energy[frames] + np.float32(1e-20)), 1.0)
-    matches[k, SCORE], matches[k, EVIDENCE] = max(score, 0.0), most
+    front = (weights.shape[0] - 3) // 2
+    best = best_row(work, FEWEST_ROWS - 1, rows)
+    frames, most = frames_of_best(cells, now, gains, reach, weights, band, best)
+    evidence = most
+    if past > 0 and most > -_NEVER:
+        evidence += energy[frames] - reach[front + frames]
+    score = min(evidence / (energy[frames] + np.float32(1e-20)), 1.0)
+    matches[k, SCORE], matches[k, EVIDENCE], matches[k, ADVANTAGE] = max(score, 0.0), evidence, most
     matches[k, PROGRESS], matches[k, FRAMES] = 0.0, 0.0
     if score > 0.0:
         matches[k, PROGRESS], matches[k, FRAMES] = (best + 1) / rows, frames
-    matches[k, HEAD_SCORE], matches[k, HEAD_EVIDENCE] = matches[k, SCORE], most
-    if within != best:
-        frames, most = frames_of_best(cells, now, gains, energy, weights, band, within)
-        matches[k, HEAD_SCORE] = max(min(most / (energy[frames] + np.float32(1e-20)), 1.0), 0.0)
-        matches[k, HEAD_EVIDENCE] = most
     whole = work[EVIDENCES, last] if last > 0 else -UNREACHED
-    matches[k, WHOLE_SCORE], matches[k, WHOLE_EVIDENCE] = 0.0, whole
-    if whole > _ZERO:
-        frames, most = frames_of_best(cells, now, gains, energy, weights, band, last)
-        matches[k, WHOLE_SCORE] = min(most / (energy[frames] + np.float32(1e-20)), 1.0)
+    matches[k, WHOLE_SCORE], matches[k, WHOLE_EVIDENCE], matches[k, WHOLE_ADVANTAGE] = 0.0, whole, whole
+    if whole > (-_NEVER if past == 2 else _ZERO):
+        frames, most = frames_of_best(cells, now, gains, reach, weights, band, last)
+        evidence = most + (energy[frames] - reach[front + frames] if past > 0 else _ZERO)
+        matches[k, WHOLE_EVIDENCE] = evidence
+        if evidence > _ZERO:
+            matches[k, WHOLE_SCORE] = min(evidence / (energy[frames] + np.float32(1e-20)), 1.0)
 
 
 @kernel

@@ -13,7 +13,7 @@ from csi_introspection.arrays import Float64, Int8, Int64, Record
 from csi_introspection.attractor import advance_attractor, noise_floor
 from csi_introspection.changes import advance_changes, count_block, describe_changes, finish_block, restart
 from csi_introspection.features import amplitude_of_iq, bins_of_amplitude
-from csi_introspection.matcher import REST, Matcher, advance_matcher, forget, open_afresh, rescale
+from csi_introspection.matcher import REST, Matcher, advance_matcher, complete, forget, open_afresh, rescale
 from csi_introspection.onset import GAP_FRAMES, GAP_S, advance_onset
 
 TAIL = 8
@@ -39,10 +39,11 @@ score, promotion state, progress, p-value."""
 MATCH_FIELDS = 5
 RESULT_SIZE = MATCHES + 1 + TOP * MATCH_FIELDS
 
-CALM_S, SECOND_S, QUIET_S, INTERVAL_S, TO_FIT = range(5)
+CALM_S, SECOND_S, QUIET_S, INTERVAL_S, TO_FIT, ASTRAY = range(6)
 """Places in the clock: time since anything moved, running second, calm seconds in all, usual interval between frames;
-signatures whose tail is still to be fitted after the last second, counted from the frame after it."""
-CLOCK_SIZE = 5
+signatures whose tail is still to be fitted since calm seconds were learnt, counted from the frame after that; 1 since a
+gap, until a block stayed in its place: what is away from the quiet mean need not have moved there."""
+CLOCK_SIZE = 6
 SETTLED_S = 1.0
 """Stillness after which what moved before is over and the quiet is learnt from."""
 OPEN_ROWS = 3
@@ -77,9 +78,17 @@ def report_attractor(attractor: Record, out: Float64) -> None:
 
 
 @kernel
-def rank_of(matches: Float64, states: Int64, k: int) -> float:
+def score_of(matches: Float64, states: Int64, rest: int, k: int) -> float:
+    """Score of what signature ``k`` is reported for: of the whole when that was confirmed, else of its best prefix."""
+    if rest == 0 and states[k, promotion.STATE] == promotion.CONFIRMED:
+        return float(matches[k, dtw.WHOLE_SCORE])
+    return float(matches[k, dtw.SCORE])
+
+
+@kernel
+def rank_of(matches: Float64, states: Int64, rest: int, k: int) -> float:
     """What signatures are ordered by: promoted ones first, then by score."""
-    return float(matches[k, dtw.SCORE] + (1.0 if promotion.is_active(states, k) else 0.0))
+    return float(score_of(matches, states, rest, k) + (1.0 if promotion.is_active(states, k) else 0.0))
 
 
 @kernel
@@ -96,18 +105,20 @@ def report_matches(matcher: Matcher, out: Float64) -> None:
             taken = False
             for earlier in range(place):
                 taken = taken or out[MATCHES + 1 + earlier * MATCH_FIELDS] == k
-            rank = rank_of(matches, states, k)
+            rank = rank_of(matches, states, integers[k, REST], k)
             if not taken and (best < 0 or rank > most):
                 best, most = k, rank
         at = MATCHES + 1 + place * MATCH_FIELDS
         out[at] = best
-        out[at + 1] = rounded(matches[best, dtw.SCORE])
+        out[at + 1] = rounded(score_of(matches, states, integers[best, REST], best))
         out[at + 2] = states[best, promotion.STATE]
         out[at + 3] = rounded(matches[best, dtw.PROGRESS])
         out[at + 4] = nan
         if integers[best, REST] == 0:
-            # what promoted it is past when the head is over
-            column = dtw.EVIDENCE if promotion.is_active(states, best) else dtw.HEAD_EVIDENCE
+            column = dtw.EVIDENCE if promotion.is_active(states, best) else dtw.ADVANTAGE
+            if states[best, promotion.STATE] == promotion.CONFIRMED:
+                column = dtw.WHOLE_EVIDENCE
+                out[at + 3] = 1.0
             out[at + 4] = np.exp(promotion.log_p_of(counts, tails, best, matches[best, column]))
 
 
@@ -188,6 +199,12 @@ def take_quiet(state: Any, verdict: int) -> None:
         rescale(state.matcher, state.unit)
     if anew:
         forget(state.matcher)
+    if verdict != quiet.AWAY:
+        state.clock[ASTRAY] = 0.0
+    learnt = promotion.judge_seconds(state.matcher, verdict)
+    if learnt > 0:
+        state.clock[QUIET_S] += learnt
+        state.clock[TO_FIT] = 0.0
     if verdict == quiet.ADOPTED:
         state.matcher.counts.fill(0)
         state.clock[QUIET_S] = 0.0
@@ -206,17 +223,15 @@ def match_row(state: Any, dt_s: float) -> None:
         open_afresh(matcher, 0)
     cost = quiet.quiet_cell_cost(state.moments, dtw.STEP_WEIGHT)
     advance_matcher(matcher, state.row, state.mean, state.unit, state.ends, cost)
-    promotion.take_evidence(matcher)
-    promotion.promote(matcher)
+    promotion.promote(matcher, clock[ASTRAY] == 0.0 or onset.moving == 1)
+    complete(matcher)
     if clock[TO_FIT] < matcher.counts.size:
         promotion.fit_one(matcher, int(clock[TO_FIT]))
         clock[TO_FIT] += 1.0
     clock[SECOND_S] += dt_s
     if clock[SECOND_S] >= 1.0:
         clock[SECOND_S] = 0.0
-        clock[TO_FIT] = 0.0
-        promotion.close_second(matcher, 1 if calm else 0)
-        clock[QUIET_S] += 1.0 if calm else 0.0
+        promotion.close_second(matcher, 0 if calm else 1)
 
 
 @kernel
@@ -261,6 +276,7 @@ def advance_frame(state: Any, iq: Int8, dt_s: float) -> None:
     )
     if gap:
         forget(state.matcher)
+        clock[ASTRAY] = 1.0
     take_row(state, 1 if gap or first else 0)
     held = min(attractor.time, TAIL - 1)
     place = attractor.time % TAIL

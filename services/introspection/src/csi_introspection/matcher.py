@@ -15,13 +15,13 @@ from csi_introspection.simd import LANES
 if TYPE_CHECKING:
     from csi_introspection.templates import Template
 
-HEAD_ROWS = 16
-"""Rows of a signature's head, on which it is promoted: short, so that what went before is soon forgotten."""
+_CONFIRMED = 2
+"""``promotion.CONFIRMED``; that module imports this one."""
 KINDS = 3
 """Feature kinds a frame has, see ``templates.Columns``."""
 
-LENGTH, BAND, REST, HEAD, FIRST, WIDTH, KIND, LABEL, GAINS = range(9)
-"""Columns of a signature's integers: rows, band, 1 if it is a room at rest, rows of its head, first
+LENGTH, BAND, REST, FIRST, WIDTH, KIND, LABEL, GAINS = range(8)
+"""Columns of a signature's integers: rows, band, 1 if it is a room at rest, first
 column and width of its feature in the stream's vectors, number of its kind and of its label, gains to try."""
 
 
@@ -41,7 +41,7 @@ class Matcher(NamedTuple):
     row_energy: Float32
     """(n, L) squared norm of each template row plus ``dtw.STEP_WEIGHT`` times that of its step."""
     integers: Int64
-    """(n, 9), see ``LENGTH``."""
+    """(n, 8), see ``LENGTH``."""
     thresholds: Float64
     """(n) promotion thresholds."""
     gains: Float32
@@ -59,17 +59,25 @@ class Matcher(NamedTuple):
     energy: Float32
     """(S, KINDS, L + B + 2) energy of the last T rows."""
     reach: Float32
-    """(P + 2 B + 2) the same of the newest row's kind, see ``dtw.take_energy``."""
+    """(P + 2 B + 2) the same of the newest row's kind, and what was completed before, see ``dtw.advance_cells``."""
+    completed: Float32
+    """(S, KINDS, L + B + 1) see ``dtw.add_completed``."""
+    since: Int64
+    """(S, KINDS) rows since anything was completed; at L + B + 1 nothing in ``completed`` matters any more."""
     work: Float32
     """(3, P) work space, see ``dtw.CROSS``."""
     matches: Float64
     """(n, 8) each signature's best match, see ``dtw.SCORE``."""
+    pending: Float32
+    """(n, tail.PENDING) most advantage of the seconds of which nobody knows yet whether they were calm."""
+    waiting: Int64
+    """(1 + tail.PENDING) how many those are, and of each whether anything moved in it."""
     maxima: Float32
-    """(n + 1, tail.KEPT) evidence of calm seconds; the last row is work space."""
+    """(n + 1, tail.KEPT) most advantage of calm seconds; the last row is work space."""
     counts: Int64
     """(n) calm seconds seen."""
     running: Float64
-    """(n) most evidence in the running second."""
+    """(n) most advantage in the running second."""
     tails: Float64
     """(n, 4) see ``tail.THRESHOLD``."""
     states: Int64
@@ -90,19 +98,17 @@ def new_matcher(templates: Sequence[Template], columns: int, stride: int = 1) ->
     width = max((t.rows.shape[1] for t in templates), default=1)
     most_gains = max((len(t.gains) for t in templates), default=1)
     originals = np.zeros((n, rows, width), np.float32)
-    integers = np.zeros((n, 9), np.int64)
+    integers = np.zeros((n, 8), np.int64)
     gains = np.ones((n, most_gains), np.float32)
     labels = sorted({t.label for t in templates})
     for k, template in enumerate(templates):
         length, own = template.rows.shape
         originals[k, :length, :own] = template.rows
         gains[k, : len(template.gains)] = template.gains
-        head = min(length, HEAD_ROWS)
         integers[k] = (
             length,
             template.band,
             template.rest,
-            head,
             template.first,
             own,
             template.kind,
@@ -126,8 +132,12 @@ def new_matcher(templates: Sequence[Template], columns: int, stride: int = 1) ->
         vectors=np.zeros((stride, 2, columns), np.float32),
         energy=np.zeros((stride, KINDS, rows + band + 2), np.float32),
         reach=np.zeros(padded + 2 * band + 2, np.float32),
+        completed=np.zeros((stride, KINDS, rows + band + 1), np.float32),
+        since=np.full((stride, KINDS), rows + band + 1, np.int64),
         work=np.zeros((3, padded), np.float32),
         matches=np.zeros((n, 8)),
+        pending=np.zeros((n, tail.PENDING), np.float32),
+        waiting=np.zeros(1 + tail.PENDING, np.int64),
         maxima=np.zeros((n + 1, tail.KEPT), np.float32),
         counts=np.zeros(n, np.int64),
         running=np.full(n, -np.inf),
@@ -164,6 +174,8 @@ def forget(matcher: Matcher) -> None:
     matcher.matches.fill(0.0)
     matcher.states.fill(0)
     matcher.running.fill(-np.inf)
+    matcher.completed.fill(0.0)
+    matcher.since.fill(matcher.completed.shape[2])
 
 
 @kernel
@@ -186,7 +198,14 @@ def open_afresh(matcher: Matcher, keep: int) -> None:
 
 @kernel
 def advance_kind(
-    matcher: Matcher, kind: int, phase: int, vector: Float32, own: np.float32, energy: Float32, quiet_cost: float
+    matcher: Matcher,
+    kind: int,
+    phase: int,
+    vector: Float32,
+    own: np.float32,
+    energy: Float32,
+    completed: int,
+    quiet_cost: float,
 ) -> None:
     """Advance the signatures of a kind by a row and write their matches.
 
@@ -199,7 +218,8 @@ def advance_kind(
         phase: The row's sequence.
         vector: (W) the row.
         own: Its energy.
-        energy: (L + B + 2) of the last T rows; ``matcher.reach`` holds the same.
+        energy: (L + B + 2) of the last T rows; ``matcher.reach`` holds the same, and what was completed before.
+        completed: 1 if anything was completed lately.
         quiet_cost: See ``advance_matcher``.
     """
     integers, gains, cells, weights = matcher.integers, matcher.gains, matcher.cells, matcher.weights
@@ -223,7 +243,9 @@ def advance_kind(
         if integers[k, REST] == 1:
             dtw.match_rest(cells, now, band, rows, quiet_cost, matches, k)
         else:
-            dtw.match_motion(cells, now, tried, energy, weights, band, rows, work, integers[k, HEAD], matches, k)
+            # what of a whole that has been completed is left matters only while it is reported
+            past = 2 * completed if matcher.states[k, 0] == _CONFIRMED else completed
+            dtw.match_motion(cells, now, tried, energy, reach, weights, band, rows, work, past, matches, k)
 
 
 @kernel
@@ -252,6 +274,28 @@ def advance_matcher(
         if first == last:
             continue
         part, energy = row[first:last], matcher.energy[phase, kind]
-        own = dtw.take_energy(part, before[first:last], energy, matcher.reach, (matcher.weights.shape[0] - 3) // 2)
-        advance_kind(matcher, kind, phase, part, own, energy, quiet_cost)
+        front = (matcher.weights.shape[0] - 3) // 2
+        own = dtw.take_energy(part, before[first:last], energy, matcher.reach, front)
+        past = 1 if matcher.since[phase, kind] < matcher.completed.shape[2] else 0
+        if past == 1:
+            dtw.add_completed(matcher.completed[phase, kind], matcher.reach, front)
+        advance_kind(matcher, kind, phase, part, own, energy, past, quiet_cost)
     matcher.turns[phase] += 1
+
+
+@kernel
+def complete(matcher: Matcher) -> None:
+    """Let matches that begin after the newest row go on from the signature that it completes best."""
+    stride = matcher.vectors.shape[0]
+    phase = (matcher.turns[stride] - 1) % stride
+    since, beyond = matcher.since[phase], matcher.completed.shape[2]
+    for kind in range(KINDS):
+        gain = 0.0
+        for k in range(matcher.integers.shape[0]):
+            if matcher.matches[k, dtw.WHOLE_ADVANTAGE] > gain and matcher.integers[k, KIND] == kind:
+                gain = matcher.matches[k, dtw.WHOLE_ADVANTAGE]  # of a room at rest it is 0
+        if gain > 0.0:
+            since[kind] = 0
+        if since[kind] < beyond:
+            dtw.push_completed(matcher.completed[phase, kind], np.float32(gain))
+            since[kind] += 1

@@ -1,7 +1,7 @@
 """When a match is promoted, confirmed and taken back.
 
-A signature is promoted when the evidence of its head is unlikely in this stream's own quiet, explains enough of what
-moved, and no unlikely one of another label has more. The whole of it confirms; it is taken back when it ends or is
+A signature is promoted when its advantage is unlikely in this stream's own quiet, its prefix explains enough of what
+moved, and no other label comes near. Gone through to the end it is confirmed; it is taken back when it fades or is
 overtaken before that. What counts as unlikely follows from the false matches an hour that are wanted, so that a
 promotion means the same in every stream.
 """
@@ -10,20 +10,22 @@ from __future__ import annotations
 
 import numpy as np
 
-from csi_introspection import dtw, tail
+from csi_introspection import dtw, quiet, tail
 from csi_introspection._compile import kernel
 from csi_introspection.arrays import Float64, Int64
-from csi_introspection.matcher import BAND, HEAD, KIND, KINDS, LABEL, LENGTH, REST, WIDTH, Matcher
+from csi_introspection.matcher import BAND, KIND, KINDS, LABEL, LENGTH, REST, WIDTH, Matcher
 
 NONE, EMERGING, CONFIRMED, RETRACTED = range(4)
 STATE, AGE = range(2)
-"""Columns of a signature's state: one of the above; rows since it emerged."""
+"""Columns of a signature's state: one of the above; frames since it emerged."""
 FALSE_PER_HOUR = 0.1
 """Wanted rate of false matches of a stream, all signatures together."""
 FADED = 0.5
-"""A confirmed match ends when the logarithm of the p-value of the whole is above this share of what promotes."""
-OVERTAKEN = 1.1
-"""An active match ends when another label has this many times its evidence."""
+"""A match ends when the logarithm of the p-value of its evidence is above this share of what promotes."""
+MARGIN = 3.0
+"""Rows by whose usual mismatch a label must be ahead of all others to be promoted or to overtake."""
+NOISE_ROWS = 16
+"""Rows by whose noise in quiet a tail is at least as wide."""
 
 
 @kernel
@@ -47,21 +49,52 @@ def log_p_of(counts: Int64, tails: Float64, k: int, evidence: float) -> float:
 
 
 @kernel
+def mismatch_of(integers: Int64, matches: Float64, k: int) -> float:
+    """Distance of a usual row of signature ``k`` from what it matched; at least that of the quiet's noise."""
+    score, frames = matches[k, dtw.SCORE], matches[k, dtw.FRAMES]
+    noise = np.float64(integers[k, WIDTH])
+    if score <= 0.0 or frames < 1.0:
+        return float(noise)
+    return float(max(matches[k, dtw.EVIDENCE] * (1.0 / score - 1.0) / frames, noise))
+
+
+@kernel
 def leader_of(integers: Int64, matches: Float64, counts: Int64, tails: Float64, kind: int, limit: float) -> int:
-    """Return the signature of ``kind`` with the most evidence of those whose log p is below ``limit``; -1: none."""
-    leader = -1
+    """Return the signature of ``kind`` that is ahead of every other label by ``MARGIN``; -1: none.
+
+    What is not unlikely, log p of its advantage not below ``limit``, neither leads nor stands in the way.
+    """
+    leader, rival = -1, 0.0
     for k in range(integers.shape[0]):
         if integers[k, KIND] == kind and integers[k, REST] == 0:
-            own = matches[k, dtw.HEAD_EVIDENCE]
-            ahead = leader < 0 or own > matches[leader, dtw.HEAD_EVIDENCE]
-            if ahead and log_p_of(counts, tails, k, own) < limit:
+            own = matches[k, dtw.ADVANTAGE]
+            if (leader >= 0 and own <= rival) or not log_p_of(counts, tails, k, own) < limit:
+                continue
+            if leader < 0:
                 leader = k
+            elif integers[k, LABEL] == integers[leader, LABEL]:
+                leader = k if own > matches[leader, dtw.ADVANTAGE] else leader
+            elif own > matches[leader, dtw.ADVANTAGE]:
+                rival = matches[leader, dtw.ADVANTAGE]
+                leader = k
+            else:
+                rival = own
+    if leader >= 0:
+        ahead = matches[leader, dtw.ADVANTAGE] - rival
+        if ahead < MARGIN * mismatch_of(integers, matches, leader):
+            return -1
     return leader
 
 
 @kernel
-def promote(matcher: Matcher) -> None:
-    """Bring every signature's state up to its newest match."""
+def promote(matcher: Matcher, trusted: bool) -> None:  # noqa: FBT001 - kernels take no names
+    """Bring every signature's state up to its newest match, and count its advantage towards the running second.
+
+    Args:
+        matcher: The state.
+        trusted: A motion may be promoted. It may not while the stream could be away from its quiet mean without having
+            moved there.
+    """
     integers, matches, thresholds = matcher.integers, matcher.matches, matcher.thresholds
     counts, tails, states = matcher.counts, matcher.tails, matcher.states
     stride = matcher.vectors.shape[0]
@@ -69,6 +102,7 @@ def promote(matcher: Matcher) -> None:
     motions = 0
     for k in range(n):
         motions += 1 - integers[k, REST]
+        matcher.running[k] = max(matcher.running[k], matches[k, dtw.ADVANTAGE])
     limit = log_limit(motions)
     for kind in range(KINDS):
         leader = leader_of(integers, matches, counts, tails, kind, limit)
@@ -78,7 +112,9 @@ def promote(matcher: Matcher) -> None:
             if integers[k, REST] == 1:
                 states[k, STATE] = CONFIRMED if matches[k, dtw.SCORE] >= thresholds[k] else NONE
             else:
-                advance_state(integers, matches, thresholds, counts, tails, states, stride, k, leader, limit)
+                advance_state(
+                    integers, matches, thresholds, counts, tails, states, stride, k, leader, limit, trusted or kind > 0
+                )
 
 
 @kernel
@@ -93,6 +129,7 @@ def advance_state(
     k: int,
     leader: int,
     limit: float,
+    trusted: bool,  # noqa: FBT001 - kernels take no names
 ) -> None:
     """Advance the state of signature ``k``.
 
@@ -108,27 +145,39 @@ def advance_state(
         k: The signature.
         leader: As ``leader_of`` says.
         limit: As ``log_limit`` says.
+        trusted: As ``promote`` says.
     """
-    own = matches[k, dtw.HEAD_EVIDENCE]
     leads = leader >= 0 and integers[k, LABEL] == integers[leader, LABEL]
     if states[k, STATE] in (NONE, RETRACTED):
         states[k, STATE] = NONE
-        if leads and log_p_of(counts, tails, k, own) < limit and matches[k, dtw.HEAD_SCORE] >= thresholds[k]:
+        if (
+            leads
+            and trusted
+            and matches[k, dtw.SCORE] >= thresholds[k]
+            and log_p_of(counts, tails, k, matches[k, dtw.ADVANTAGE]) < limit
+        ):
             states[k, STATE] = EMERGING
             states[k, AGE] = 0
         return
     states[k, AGE] += 1
-    overtaken = False
-    if leader >= 0 and not leads:
-        overtaken = matches[leader, dtw.HEAD_EVIDENCE] > OVERTAKEN * max(own, 0.0)
+    overtaken = leader >= 0 and not leads
     whole = log_p_of(counts, tails, k, matches[k, dtw.WHOLE_EVIDENCE])
     if states[k, STATE] == CONFIRMED:
         if overtaken or not whole < FADED * limit:
             states[k, STATE] = NONE
     elif overtaken or states[k, AGE] > (integers[k, LENGTH] + integers[k, BAND]) * stride:
         states[k, STATE] = RETRACTED
-    elif whole < limit and matches[k, dtw.WHOLE_SCORE] >= thresholds[k]:
+    elif whole < limit and matches[k, dtw.WHOLE_SCORE] >= thresholds[k] and ends(integers, matches, k):
         states[k, STATE] = CONFIRMED
+    elif not log_p_of(counts, tails, k, matches[k, dtw.EVIDENCE]) < FADED * limit:
+        states[k, STATE] = RETRACTED
+
+
+@kernel
+def ends(integers: Int64, matches: Float64, k: int) -> bool:
+    """Whether the end of signature ``k`` was seen: leaving its last rows out would explain what moved hardly better."""
+    missing = matches[k, dtw.ADVANTAGE] - matches[k, dtw.WHOLE_ADVANTAGE]
+    return bool(missing <= MARGIN * mismatch_of(integers, matches, k))
 
 
 @kernel
@@ -137,21 +186,41 @@ def fit_one(matcher: Matcher, k: int) -> None:
     if matcher.counts[k] >= 4:
         count = min(matcher.counts[k], tail.KEPT)
         numbers = matcher.integers[k]
-        noise = np.sqrt(numbers[HEAD] * numbers[WIDTH])
+        noise = np.sqrt(min(numbers[LENGTH], NOISE_ROWS) * numbers[WIDTH])
         tail.fit_tail(matcher.maxima[k], count, noise, matcher.maxima[matcher.counts.size], matcher.tails[k])
 
 
 @kernel
-def take_evidence(matcher: Matcher) -> None:
-    """Count the newest frame's evidence towards the running calm second."""
+def close_second(matcher: Matcher, moved: int) -> None:
+    """End the running second, in which something ``moved`` (1) or not. One without frames is none."""
+    waiting = matcher.waiting
+    if matcher.running.size > 0 and matcher.running[0] == -np.inf:
+        return
+    at = min(waiting[0], tail.PENDING - 1)
+    several = waiting[0] > at
     for k in range(matcher.running.size):
-        matcher.running[k] = max(matcher.running[k], matcher.matches[k, dtw.HEAD_EVIDENCE])
+        most = np.float32(max(matcher.running[k], 0.0))
+        matcher.pending[k, at] = max(matcher.pending[k, at], most) if several else most
+        matcher.running[k] = -np.inf
+    waiting[1 + at] = max(waiting[1 + at], moved) if several else moved
+    waiting[0] = at + 1
 
 
 @kernel
-def close_second(matcher: Matcher, calm: int) -> None:
-    """End the running second; ``calm`` 1: learn from it."""
-    for k in range(matcher.running.size):
-        if calm == 1 and matcher.running[k] > -np.inf:
-            tail.keep_maximum(matcher.maxima, matcher.counts, k, matcher.running[k])
-        matcher.running[k] = -np.inf
+def judge_seconds(matcher: Matcher, verdict: int) -> int:
+    """Learn from the seconds that were waiting for their block's verdict; returns from how many.
+
+    All of a still block count as calm, whatever moved a little; of one that moved those in which nothing did. Away from
+    the quiet mean, or at a new place, what they show is no quiet's, and of the running second neither.
+    """
+    learnt = 0
+    if verdict in (quiet.MOVED, quiet.REFINED):
+        for second in range(matcher.waiting[0]):
+            if verdict == quiet.REFINED or matcher.waiting[1 + second] == 0:
+                learnt += 1
+                for k in range(matcher.running.size):
+                    tail.keep_maximum(matcher.maxima, matcher.counts, k, matcher.pending[k, second])
+    else:
+        matcher.running.fill(-np.inf)
+    matcher.waiting[0] = 0
+    return int(learnt)

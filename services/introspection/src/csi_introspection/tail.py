@@ -18,6 +18,8 @@ KEPT = 240
 """Calm seconds remembered."""
 FEWEST = 60
 """Calm seconds needed before anything is called unlikely."""
+PENDING = 16
+"""Seconds that can wait for a verdict on whether they were calm; of more, the last of them count as one."""
 HEAVIEST = 0.5
 THRESHOLD, SCALE, SHAPE, SHARE = range(4)
 """Columns of a fitted tail: where it begins, its scale and shape, and the share of seconds beyond."""
