@@ -7,13 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from csi_introspection import dtw
+from csi_introspection import dtw, tail
 from csi_introspection.arrays import Float64
 from csi_introspection.matcher import (
     KINDS,
     Matcher,
     advance_matcher,
-    complete,
     forget,
     new_matcher,
     open_afresh,
@@ -46,12 +45,22 @@ def matcher_of(*templates: Template, columns: Columns | None = None, stride: int
     return matcher
 
 
-def feed(matcher: Matcher, frames: Float64, quiet_cost: float = 1.0, columns: Columns | None = None) -> None:
-    """Advance by each row of ``frames``."""
+def feed(
+    matcher: Matcher,
+    frames: Float64,
+    quiet_cost: float = 1.0,
+    columns: Columns | None = None,
+    *,
+    connected: bool = False,
+) -> None:
+    """Advance by each row of ``frames``; unless ``connected``, what a row completes is forgotten at once."""
     width = frames.shape[1]
     ends = (columns or Columns(width)).ends()
     for frame in frames.astype(np.float32):
         advance_matcher(matcher, frame, np.zeros(width), np.ones(width, np.float32), ends, quiet_cost)
+        if not connected:
+            matcher.completed.fill(0.0)
+            matcher.since.fill(matcher.completed.shape[2])
 
 
 def check(match: Float64, columns: tuple[int, int], evidence: float, score: float) -> None:
@@ -121,10 +130,8 @@ def test_a_match_may_begin_where_another_was_completed(
     second = rng.integers(-64, 65, size=(other + 1, template.shape[1])) / 16
     frames = np.concatenate([second, template, frames])
     matcher = matcher_of(make(template, band), make(second, band), stride=stride)
-    for frame in np.repeat(frames, stride, axis=0)[:, None]:
-        feed(matcher, frame)
-        found = matcher.matches.copy()
-        complete(matcher)
+    feed(matcher, np.repeat(frames, stride, axis=0), connected=True)
+    found = matcher.matches
     chain = naive.Chain([template, second], band)
     for count in range(1, len(frames) + 1):
         expected = chain.advance(frames[:count])
@@ -145,14 +152,27 @@ def test_a_motion_that_is_over_has_no_advantage_left() -> None:
     rng = np.random.default_rng(14)
     first, second = (rng.normal(size=(12, 3)).cumsum(axis=0) for _ in range(2))
     matcher = matcher_of(make(first, 3), make(second, 3))
-    for frame in np.concatenate([first, second[:6]])[:, None]:
-        feed(matcher, frame)
-        complete(matcher)
+    feed(matcher, np.concatenate([first, second[:6]]), connected=True)
     steps = np.diff(np.concatenate([first[-1:], second[:6]]), axis=0)
     energy = (second[:6] ** 2).sum() + (steps**2).sum()
     assert matcher.matches[1, dtw.ADVANTAGE] == pytest.approx(matcher.matches[1, dtw.EVIDENCE], rel=1e-5)
     assert 0.5 * energy < matcher.matches[1, dtw.ADVANTAGE] <= energy
     assert matcher.matches[0, dtw.ADVANTAGE] < matcher.matches[1, dtw.ADVANTAGE]
+
+
+def test_new_units_leave_what_is_unlikely_as_unlikely() -> None:
+    """With deviations of a third all evidence is nine times as much: what was learnt of quiet seconds follows."""
+    rng = np.random.default_rng(15)
+    matcher = matcher_of(make(rng.normal(size=(12, 3)), 3))
+    for part in (matcher.maxima[:1], matcher.pending, matcher.tails):
+        part[:] = rng.uniform(1.0, 2.0, part.shape)
+    before = [matcher.maxima[0].copy(), matcher.pending.copy(), matcher.tails.copy()]
+    rescale(matcher, np.full(3, 3.0, np.float32))
+    np.testing.assert_allclose(matcher.maxima[0], 9 * before[0], rtol=1e-5)
+    np.testing.assert_allclose(matcher.pending, 9 * before[1], rtol=1e-5)
+    grown = np.ones(6)
+    grown[[tail.THRESHOLD, tail.SCALE, tail.LIMIT, tail.FADES]] = 9.0
+    np.testing.assert_allclose(matcher.tails, grown * before[2], rtol=1e-5)
 
 
 def best_since(frames: Float64, template: Float64, band: int, first: int) -> naive.Match:
@@ -266,7 +286,7 @@ def test_vectors_are_put_in_quiet_deviations_from_the_quiet_mean() -> None:
     for frame in frames:
         moved = (frame / unit + mean).astype(np.float32)
         advance_matcher(matcher, moved, mean, unit, Columns(3).ends(), 1.0)
-        feed(plain, frame[None])
+        feed(plain, frame[None], connected=True)
         np.testing.assert_allclose(matcher.matches, plain.matches, rtol=1e-3, atol=1e-3)
 
 

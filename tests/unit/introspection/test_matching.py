@@ -11,7 +11,7 @@ from csi_introspection.promotion import CONFIRMED, EMERGING, NONE, RETRACTED
 from csi_introspection.reference import RATE_HZ, ROWS, channel, door, record, references, sample, walk
 from csi_introspection.regime import NAMES
 from csi_introspection.stream import FrameStream
-from csi_introspection.tail import FEWEST
+from csi_introspection.tail import FEWEST, LIMIT
 from msgspec.structs import replace
 from unit.introspection.rooms import feed, matches, states
 
@@ -149,7 +149,12 @@ def test_a_changed_library_keeps_calibration_and_known_tails() -> None:
         tails, counts = analysed.stream.matcher.tails.copy(), analysed.stream.matcher.counts.copy()
         moments = analysed.stream.moments.copy()
         analysed.replace_library([DOOR, WALK, IDLE])
-        np.testing.assert_array_equal(analysed.stream.matcher.tails, [np.zeros(4), tails[1], tails[0]])
+        now = analysed.stream.matcher.tails
+        np.testing.assert_array_equal(now[:, :LIMIT], [np.zeros(LIMIT), tails[1, :LIMIT], tails[0, :LIMIT]])
+        assert np.isinf(now[0, LIMIT])
+        # two motions share the false matches that one had alone
+        assert np.isfinite(now[1, LIMIT]) == np.isfinite(tails[1, LIMIT])
+        assert np.isinf(now[1, LIMIT]) or now[1, LIMIT] > tails[1, LIMIT]
         np.testing.assert_array_equal(analysed.stream.matcher.counts, [0, counts[1], counts[0]])
         np.testing.assert_array_equal(analysed.stream.moments, moments)
         results = feed(analysed, iq[CALM:])

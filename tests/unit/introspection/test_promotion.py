@@ -25,6 +25,7 @@ from csi_introspection.promotion import (
     log_limit,
     log_p_of,
     promote,
+    set_limits,
 )
 from csi_introspection.templates import Template
 from scipy.stats import genpareto
@@ -241,6 +242,7 @@ def test_more_evidence_that_is_not_unlikely_does_not_overtake() -> None:
     """A label whose quiet has as much evidence all the time takes nothing from one whose quiet has none."""
     matcher = settled([made("wave"), made("walk")])
     matcher.tails[1, tail.SCALE] = 10 * LOUD
+    set_limits(matcher, 1)
     assert show(matcher, [LOUD, 0.0]) == [EMERGING, NONE]
     assert show(matcher, [LOUD, 5 * LOUD]) == [EMERGING, NONE]
 

@@ -38,6 +38,42 @@ def test_scores_come_with_the_first_block_and_promotions_after_a_calm_minute() -
     assert (results[calibrated[0] :, CALIBRATING] == 0.0).all()
 
 
+@pytest.mark.parametrize("before", [10, BLOCK // 2, BLOCK - 1])
+def test_no_block_straddles_a_gap(before: int) -> None:
+    """After a gap the next block begins anew: it is not judged by the jump to another place, nor mixes both."""
+    analysed = FrameStream(1, 64, [])
+    feed(analysed, room(READY + 4 * BLOCK + before, 3))
+    assert analysed.stream is not None
+    state, mean = analysed.stream.quiet, analysed.stream.moments[quiet.MEAN].copy()
+    elsewhere, later = room(BLOCK, 4), EPOCH_NS + 600 * 10**9
+    blocks, level = int(state["blocks"][0]), float(state["change_level"][0])
+    for number, iq in enumerate(elsewhere):
+        assert state["blocks"][0] == blocks
+        np.testing.assert_array_equal(analysed.stream.moments[quiet.MEAN], mean)
+        analysed.advance(iq, later + number * 33_333_333)
+    assert state["blocks"][0] == blocks + 1
+    assert state["change_level"][0] == pytest.approx(level, rel=0.3)
+    alone = FrameStream(1, 64, [])
+    feed(alone, np.concatenate([elsewhere[:LAYOUT_FRAMES], elsewhere]))
+    assert alone.stream is not None
+    np.testing.assert_allclose(
+        analysed.stream.moments[quiet.MEAN], alone.stream.moments[quiet.MEAN], rtol=1e-3, atol=1e-4
+    )
+
+
+def test_a_calmer_block_voids_no_minute_that_is_known() -> None:
+    """A room that grows calmer stays calibrated; one that was not quiet to begin with begins its minute anew."""
+    for minute in (30, FEWEST + 15):
+        analysed = FrameStream(1, 64, [])
+        first = feed(analysed, room(READY + minute * 30, 5, noise=2.0))
+        after = feed(analysed, room(10 * 30, 5, noise=0.7))
+        known = minute > FEWEST
+        assert (first[-1, CALIBRATING] == 0.0) == known
+        assert (after[:, CALIBRATING] == (0.0 if known else 1.0)).all()
+        assert analysed.stream is not None
+        assert (analysed.stream.clock[frame.QUIET_S] > FEWEST) == known
+
+
 def test_only_calm_seconds_calibrate() -> None:
     """While something moves the minute does not go on."""
     analysed = FrameStream(1, 64, [])

@@ -15,6 +15,7 @@ from csi_introspection.tail import (
     SHAPE,
     SHARE,
     THRESHOLD,
+    evidence_at,
     fit_tail,
     keep_maximum,
     log_p,
@@ -67,6 +68,17 @@ def test_the_shape_is_kept_between_none_and_the_heaviest() -> None:
     rng = np.random.default_rng(3)
     assert fitted(rng.uniform(size=2000))[SHAPE] == 0.0
     assert fitted(genpareto.rvs(1.5, size=2000, random_state=rng))[SHAPE] == HEAVIEST
+
+
+@given(st.floats(0.0, HEAVIEST), st.floats(0.1, 1e3), st.floats(-30.0, -0.7))
+def test_the_evidence_of_a_p_value_is_the_quantile(shape: float, scale: float, wanted: float) -> None:
+    """It is scipy's, and its p-value is the wanted one; one of more than the share beyond is the threshold itself."""
+    tail = np.array([3.0, scale, shape, 0.495])
+    evidence = evidence_at(tail, wanted)
+    share = min(np.exp(wanted) / 0.495, 1.0)
+    expected = genpareto.isf(share, shape if shape >= 1e-6 else 0.0, loc=3.0, scale=scale)
+    assert evidence == pytest.approx(expected, rel=1e-4)
+    assert log_p(tail, evidence) == pytest.approx(min(wanted, np.log(0.495)) if share < 1.0 else 0.0, rel=1e-6)
 
 
 @pytest.mark.parametrize("count", [4, 5, FEWEST, KEPT])

@@ -9,11 +9,11 @@ import numpy as np
 
 from csi_introspection import dtw, promotion, quiet, regime, tail
 from csi_introspection._compile import kernel
-from csi_introspection.arrays import Float64, Int8, Int64, Record
+from csi_introspection.arrays import Float64, Int8, Record
 from csi_introspection.attractor import advance_attractor, noise_floor
 from csi_introspection.changes import advance_changes, count_block, describe_changes, finish_block, restart
 from csi_introspection.features import amplitude_of_iq, bins_of_amplitude
-from csi_introspection.matcher import REST, Matcher, advance_matcher, complete, forget, open_afresh, rescale
+from csi_introspection.matcher import REST, Matcher, advance_matcher, forget, open_afresh, rescale
 from csi_introspection.onset import GAP_FRAMES, GAP_S, advance_onset
 
 TAIL = 8
@@ -78,48 +78,40 @@ def report_attractor(attractor: Record, out: Float64) -> None:
 
 
 @kernel
-def score_of(matches: Float64, states: Int64, rest: int, k: int) -> float:
-    """Score of what signature ``k`` is reported for: of the whole when that was confirmed, else of its best prefix."""
-    if rest == 0 and states[k, promotion.STATE] == promotion.CONFIRMED:
-        return float(matches[k, dtw.WHOLE_SCORE])
-    return float(matches[k, dtw.SCORE])
-
-
-@kernel
-def rank_of(matches: Float64, states: Int64, rest: int, k: int) -> float:
-    """What signatures are ordered by: promoted ones first, then by score."""
-    return float(score_of(matches, states, rest, k) + (1.0 if promotion.is_active(states, k) else 0.0))
-
-
-@kernel
 def report_matches(matcher: Matcher, out: Float64) -> None:
-    """Write the best matches, see ``MATCHES``."""
+    """Write the best matches, promoted ones first, then by score; see ``MATCHES``.
+
+    A confirmed motion is reported for its whole, others for their best prefix.
+    """
     matches, states, integers = matcher.matches, matcher.states, matcher.integers
-    counts, tails = matcher.counts, matcher.tails
     n = matches.shape[0]
     count = min(TOP, n)
     out[MATCHES] = count
     for place in range(count):
-        best, most = -1, 0.0
+        best, most, whole = -1, -1.0, False
         for k in range(n):
+            state = states[k, promotion.STATE]
+            confirmed = state == promotion.CONFIRMED and integers[k, REST] == 0
+            rank = matches[k, dtw.WHOLE_SCORE] if confirmed else matches[k, dtw.SCORE]
+            if state in (promotion.EMERGING, promotion.CONFIRMED):
+                rank += 2.0
+            if rank <= most:
+                continue
             taken = False
             for earlier in range(place):
                 taken = taken or out[MATCHES + 1 + earlier * MATCH_FIELDS] == k
-            rank = rank_of(matches, states, integers[k, REST], k)
-            if not taken and (best < 0 or rank > most):
-                best, most = k, rank
+            if not taken:
+                best, most, whole = k, rank, confirmed
         at = MATCHES + 1 + place * MATCH_FIELDS
         out[at] = best
-        out[at + 1] = rounded(score_of(matches, states, integers[best, REST], best))
+        out[at + 1] = rounded(matches[best, dtw.WHOLE_SCORE if whole else dtw.SCORE])
         out[at + 2] = states[best, promotion.STATE]
-        out[at + 3] = rounded(matches[best, dtw.PROGRESS])
+        out[at + 3] = 1.0 if whole else rounded(matches[best, dtw.PROGRESS])
         out[at + 4] = nan
         if integers[best, REST] == 0:
             column = dtw.EVIDENCE if promotion.is_active(states, best) else dtw.ADVANTAGE
-            if states[best, promotion.STATE] == promotion.CONFIRMED:
-                column = dtw.WHOLE_EVIDENCE
-                out[at + 3] = 1.0
-            out[at + 4] = np.exp(promotion.log_p_of(counts, tails, best, matches[best, column]))
+            column = dtw.WHOLE_EVIDENCE if whole else column
+            out[at + 4] = np.exp(promotion.log_p_of(matcher.counts, matcher.tails, best, matches[best, column]))
 
 
 @kernel
@@ -205,8 +197,8 @@ def take_quiet(state: Any, verdict: int) -> None:
     if learnt > 0:
         state.clock[QUIET_S] += learnt
         state.clock[TO_FIT] = 0.0
-    if verdict == quiet.ADOPTED:
-        state.matcher.counts.fill(0)
+    if verdict == quiet.ADOPTED and state.clock[QUIET_S] < tail.FEWEST:
+        promotion.unlearn(state.matcher)
         state.clock[QUIET_S] = 0.0
 
 
@@ -224,7 +216,6 @@ def match_row(state: Any, dt_s: float) -> None:
     cost = quiet.quiet_cell_cost(state.moments, dtw.STEP_WEIGHT)
     advance_matcher(matcher, state.row, state.mean, state.unit, state.ends, cost)
     promotion.promote(matcher, clock[ASTRAY] == 0.0 or onset.moving == 1)
-    complete(matcher)
     if clock[TO_FIT] < matcher.counts.size:
         promotion.fit_one(matcher, int(clock[TO_FIT]))
         clock[TO_FIT] += 1.0
@@ -274,9 +265,14 @@ def advance_frame(state: Any, iq: Int8, dt_s: float) -> None:
         state.values,
         2.0 * (GAP_S + GAP_FRAMES * clock[INTERVAL_S]) if gap else dt_s,
     )
-    if gap:
+    if gap:  # a block that straddled it would be judged by the jump, or mix two places
         forget(state.matcher)
         clock[ASTRAY] = 1.0
+        rest.frames = 0
+        state.matcher.waiting[0] = 0
+        for place in range(TAIL):
+            for d in range(vector.size):
+                state.tail[place, d] = vector[d]
     take_row(state, 1 if gap or first else 0)
     held = min(attractor.time, TAIL - 1)
     place = attractor.time % TAIL

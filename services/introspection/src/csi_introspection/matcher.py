@@ -79,7 +79,7 @@ class Matcher(NamedTuple):
     running: Float64
     """(n) most advantage in the running second."""
     tails: Float64
-    """(n, 4) see ``tail.THRESHOLD``."""
+    """(n, 6) see ``tail.THRESHOLD``."""
     states: Int64
     """(n, 2) see ``promotion.STATE``."""
 
@@ -141,18 +141,23 @@ def new_matcher(templates: Sequence[Template], columns: int, stride: int = 1) ->
         maxima=np.zeros((n + 1, tail.KEPT), np.float32),
         counts=np.zeros(n, np.int64),
         running=np.full(n, -np.inf),
-        tails=np.zeros((n, 4)),
+        tails=np.array(n * [[0.0, 0.0, 0.0, 0.0, np.inf, np.inf]]).reshape(n, 6),
         states=np.zeros((n, 2), np.int64),
     )
 
 
 @kernel
 def rescale(matcher: Matcher, unit: Float32) -> None:
-    """Put the signatures into units of the quiet deviation, whose inverse is ``unit`` (columns)."""
+    """Put the signatures into units of the quiet deviation, whose inverse is ``unit`` (columns).
+
+    What is known of their evidence in calm seconds is put into them too.
+    """
     n, rows, _ = matcher.originals.shape
     for k in range(n):
         first, width = matcher.integers[k, FIRST], matcher.integers[k, WIDTH]
+        before_all, after_all = 0.0, 0.0
         for j in range(rows):
+            before_all += matcher.row_energy[k, j]
             own, step = np.float32(0.0), np.float32(0.0)
             for d in range(width):
                 value = matcher.originals[k, j, d] * unit[first + d]
@@ -161,6 +166,15 @@ def rescale(matcher: Matcher, unit: Float32) -> None:
                 own += value * value
                 step += (value - before) * (value - before)
             matcher.row_energy[k, j] = own + dtw.STEP_WEIGHT * step
+            after_all += matcher.row_energy[k, j]
+        if before_all > 0.0:
+            grown = after_all / before_all
+            for second in range(tail.KEPT):
+                matcher.maxima[k, second] *= np.float32(grown)
+            for second in range(tail.PENDING):
+                matcher.pending[k, second] *= np.float32(grown)
+            for column in (tail.THRESHOLD, tail.SCALE, tail.LIMIT, tail.FADES):
+                matcher.tails[k, column] *= grown
 
 
 @kernel
@@ -206,8 +220,8 @@ def advance_kind(
     energy: Float32,
     completed: int,
     quiet_cost: float,
-) -> None:
-    """Advance the signatures of a kind by a row and write their matches.
+) -> np.float32:
+    """Advance the signatures of a kind by a row and write their matches; returns what the row completed.
 
     One call for all of them, and arrays by their own names: handing over the matcher, or naming a part of an array,
     costs about as much as a cell's share of the work does.
@@ -224,8 +238,9 @@ def advance_kind(
     """
     integers, gains, cells, weights = matcher.integers, matcher.gains, matcher.cells, matcher.weights
     templates, row_energy, dots = matcher.templates, matcher.row_energy, matcher.dots[phase]
-    reach, work, matches = matcher.reach, matcher.work, matcher.matches
+    reach, work, matches, states = matcher.reach, matcher.work, matcher.matches, matcher.states
     evidence = work[dtw.EVIDENCES]
+    gain = np.float32(0.0)
     n, offsets = cells.shape[2], cells.shape[4]
     of_signature = cells.shape[3] * offsets
     turn = matcher.turns[phase] % 2
@@ -244,8 +259,10 @@ def advance_kind(
             dtw.match_rest(cells, now, band, rows, quiet_cost, matches, k)
         else:
             # what of a whole that has been completed is left matters only while it is reported
-            past = 2 * completed if matcher.states[k, 0] == _CONFIRMED else completed
+            past = 2 * completed if states[k, 0] == _CONFIRMED else completed
             dtw.match_motion(cells, now, tried, energy, reach, weights, band, rows, work, past, matches, k)
+            gain = max(gain, np.float32(matches[k, dtw.WHOLE_ADVANTAGE]))
+    return gain
 
 
 @kernel
@@ -279,23 +296,11 @@ def advance_matcher(
         past = 1 if matcher.since[phase, kind] < matcher.completed.shape[2] else 0
         if past == 1:
             dtw.add_completed(matcher.completed[phase, kind], matcher.reach, front)
-        advance_kind(matcher, kind, phase, part, own, energy, past, quiet_cost)
-    matcher.turns[phase] += 1
-
-
-@kernel
-def complete(matcher: Matcher) -> None:
-    """Let matches that begin after the newest row go on from the signature that it completes best."""
-    stride = matcher.vectors.shape[0]
-    phase = (matcher.turns[stride] - 1) % stride
-    since, beyond = matcher.since[phase], matcher.completed.shape[2]
-    for kind in range(KINDS):
-        gain = 0.0
-        for k in range(matcher.integers.shape[0]):
-            if matcher.matches[k, dtw.WHOLE_ADVANTAGE] > gain and matcher.integers[k, KIND] == kind:
-                gain = matcher.matches[k, dtw.WHOLE_ADVANTAGE]  # of a room at rest it is 0
+        gain = advance_kind(matcher, kind, phase, part, own, energy, past, quiet_cost)
+        # what begins after this row may go on from the signature that it completes best
         if gain > 0.0:
-            since[kind] = 0
-        if since[kind] < beyond:
-            dtw.push_completed(matcher.completed[phase, kind], np.float32(gain))
-            since[kind] += 1
+            matcher.since[phase, kind] = 0
+        if matcher.since[phase, kind] < matcher.completed.shape[2]:
+            dtw.push_completed(matcher.completed[phase, kind], gain)
+            matcher.since[phase, kind] += 1
+    matcher.turns[phase] += 1

@@ -59,16 +59,16 @@ def mismatch_of(integers: Int64, matches: Float64, k: int) -> float:
 
 
 @kernel
-def leader_of(integers: Int64, matches: Float64, counts: Int64, tails: Float64, kind: int, limit: float) -> int:
+def leader_of(integers: Int64, matches: Float64, tails: Float64, kind: int) -> int:
     """Return the signature of ``kind`` that is ahead of every other label by ``MARGIN``; -1: none.
 
-    What is not unlikely, log p of its advantage not below ``limit``, neither leads nor stands in the way.
+    What is not unlikely, with no more advantage than its ``tail.LIMIT``, neither leads nor stands in the way.
     """
     leader, rival = -1, 0.0
     for k in range(integers.shape[0]):
         if integers[k, KIND] == kind and integers[k, REST] == 0:
             own = matches[k, dtw.ADVANTAGE]
-            if (leader >= 0 and own <= rival) or not log_p_of(counts, tails, k, own) < limit:
+            if (leader >= 0 and own <= rival) or not own > tails[k, tail.LIMIT]:
                 continue
             if leader < 0:
                 leader = k
@@ -96,25 +96,22 @@ def promote(matcher: Matcher, trusted: bool) -> None:  # noqa: FBT001 - kernels 
             moved there.
     """
     integers, matches, thresholds = matcher.integers, matcher.matches, matcher.thresholds
-    counts, tails, states = matcher.counts, matcher.tails, matcher.states
+    tails, states, running = matcher.tails, matcher.states, matcher.running
     stride = matcher.vectors.shape[0]
     n = integers.shape[0]
-    motions = 0
     for k in range(n):
-        motions += 1 - integers[k, REST]
-        matcher.running[k] = max(matcher.running[k], matches[k, dtw.ADVANTAGE])
-    limit = log_limit(motions)
+        running[k] = max(running[k], matches[k, dtw.ADVANTAGE])
     for kind in range(KINDS):
-        leader = leader_of(integers, matches, counts, tails, kind, limit)
+        leader = leader_of(integers, matches, tails, kind)
         for k in range(n):
             if integers[k, KIND] != kind:
                 continue
             if integers[k, REST] == 1:
                 states[k, STATE] = CONFIRMED if matches[k, dtw.SCORE] >= thresholds[k] else NONE
+            elif leader < 0 and not is_active(states, k):
+                states[k, STATE] = NONE
             else:
-                advance_state(
-                    integers, matches, thresholds, counts, tails, states, stride, k, leader, limit, trusted or kind > 0
-                )
+                advance_state(integers, matches, thresholds, tails, states, stride, k, leader, trusted or kind > 0)
 
 
 @kernel
@@ -122,13 +119,11 @@ def advance_state(
     integers: Int64,
     matches: Float64,
     thresholds: Float64,
-    counts: Int64,
     tails: Float64,
     states: Int64,
     stride: int,
     k: int,
     leader: int,
-    limit: float,
     trusted: bool,  # noqa: FBT001 - kernels take no names
 ) -> None:
     """Advance the state of signature ``k``.
@@ -138,13 +133,11 @@ def advance_state(
             work.
         matches: See there.
         thresholds: See there.
-        counts: See there.
         tails: See there.
         states: See there; rewritten.
         stride: Frames a row.
         k: The signature.
         leader: As ``leader_of`` says.
-        limit: As ``log_limit`` says.
         trusted: As ``promote`` says.
     """
     leads = leader >= 0 and integers[k, LABEL] == integers[leader, LABEL]
@@ -154,22 +147,22 @@ def advance_state(
             leads
             and trusted
             and matches[k, dtw.SCORE] >= thresholds[k]
-            and log_p_of(counts, tails, k, matches[k, dtw.ADVANTAGE]) < limit
+            and matches[k, dtw.ADVANTAGE] > tails[k, tail.LIMIT]
         ):
             states[k, STATE] = EMERGING
             states[k, AGE] = 0
         return
     states[k, AGE] += 1
     overtaken = leader >= 0 and not leads
-    whole = log_p_of(counts, tails, k, matches[k, dtw.WHOLE_EVIDENCE])
+    whole = matches[k, dtw.WHOLE_EVIDENCE]
     if states[k, STATE] == CONFIRMED:
-        if overtaken or not whole < FADED * limit:
+        if overtaken or not whole > tails[k, tail.FADES]:
             states[k, STATE] = NONE
     elif overtaken or states[k, AGE] > (integers[k, LENGTH] + integers[k, BAND]) * stride:
         states[k, STATE] = RETRACTED
-    elif whole < limit and matches[k, dtw.WHOLE_SCORE] >= thresholds[k] and ends(integers, matches, k):
+    elif whole > tails[k, tail.LIMIT] and matches[k, dtw.WHOLE_SCORE] >= thresholds[k] and ends(integers, matches, k):
         states[k, STATE] = CONFIRMED
-    elif not log_p_of(counts, tails, k, matches[k, dtw.EVIDENCE]) < FADED * limit:
+    elif not matches[k, dtw.EVIDENCE] > tails[k, tail.FADES]:
         states[k, STATE] = RETRACTED
 
 
@@ -188,6 +181,29 @@ def fit_one(matcher: Matcher, k: int) -> None:
         numbers = matcher.integers[k]
         noise = np.sqrt(min(numbers[LENGTH], NOISE_ROWS) * numbers[WIDTH])
         tail.fit_tail(matcher.maxima[k], count, noise, matcher.maxima[matcher.counts.size], matcher.tails[k])
+    set_limits(matcher, k)
+
+
+@kernel
+def set_limits(matcher: Matcher, k: int) -> None:
+    """Work out once, for every frame to come, which evidence of signature ``k`` is unlikely enough."""
+    fitted = matcher.tails[k]
+    fitted[tail.LIMIT] = fitted[tail.FADES] = np.inf
+    if matcher.counts[k] >= tail.FEWEST:
+        motions = 0
+        for each in range(matcher.integers.shape[0]):
+            motions += 1 - matcher.integers[each, REST]
+        limit = log_limit(motions)
+        fitted[tail.LIMIT] = tail.evidence_at(fitted, limit)
+        fitted[tail.FADES] = tail.evidence_at(fitted, FADED * limit)
+
+
+@kernel
+def unlearn(matcher: Matcher) -> None:
+    """Void what was learnt from calm seconds, as when they turn out not to have been quiet."""
+    matcher.counts.fill(0)
+    for k in range(matcher.counts.size):
+        set_limits(matcher, k)
 
 
 @kernel

@@ -39,6 +39,7 @@ from csi_introspection.frame import (
 )
 from csi_introspection.matcher import Matcher, new_matcher, rescale
 from csi_introspection.onset import new_onset
+from csi_introspection.promotion import set_limits
 from csi_introspection.templates import KIND_NUMBER, Columns, template
 
 if TYPE_CHECKING:
@@ -157,6 +158,7 @@ class VectorStream:
                 self.matcher.maxima[k] = before.maxima[old]
                 self.matcher.counts[k] = before.counts[old]
                 self.matcher.tails[k] = before.tails[old]
+                set_limits(self.matcher, k)  # another number of signatures, another share of the false matches
 
     def displacement(self, kind: FeatureKind) -> Float64 | None:
         """Return the newest row's features of one kind as signatures hold them; ``None`` while they are not known.

@@ -21,8 +21,9 @@ FEWEST = 60
 PENDING = 16
 """Seconds that can wait for a verdict on whether they were calm; of more, the last of them count as one."""
 HEAVIEST = 0.5
-THRESHOLD, SCALE, SHAPE, SHARE = range(4)
-"""Columns of a fitted tail: where it begins, its scale and shape, and the share of seconds beyond."""
+THRESHOLD, SCALE, SHAPE, SHARE, LIMIT, FADES = range(6)
+"""Columns of a fitted tail: where it begins, its scale and shape, and the share of seconds beyond; then the evidence
+above which a match is promoted, and that below which it ends. The last two are endless until enough was seen."""
 
 
 @kernel
@@ -34,7 +35,7 @@ def fit_tail(maxima: Float32, count: int, noise: float, work: Float32, tail: Flo
         count: How many there are.
         noise: Least scale: what evidence owes to the quiet's own noise when nothing resembles the signature.
         work: (>= KEPT) work space.
-        tail: (4) receives the fit, see ``THRESHOLD``.
+        tail: (>= 4) its first four receive the fit, see ``THRESHOLD``.
     """
     ordered = work[:count]
     ordered[:] = maxima[:count]
@@ -69,6 +70,15 @@ def log_p(tail: Float64, evidence: float) -> float:
     if shape < 1e-6:
         return float(np.log(tail[SHARE]) - over)
     return float(np.log(tail[SHARE]) - np.log1p(shape * over) / shape)
+
+
+@kernel
+def evidence_at(tail: Float64, log_p: float) -> float:
+    """Return the evidence of which ``log_p`` (< 0) is the natural log of the p-value: the inverse of ``log_p``."""
+    beyond = max(np.log(tail[SHARE]) - log_p, 0.0)
+    shape = tail[SHAPE]
+    over = beyond if shape < 1e-6 else np.expm1(shape * beyond) / shape
+    return float(tail[THRESHOLD] + tail[SCALE] * over)
 
 
 @kernel
