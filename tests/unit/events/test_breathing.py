@@ -13,7 +13,8 @@ from csi_events.breathing import (
     product_columns,
     product_count,
 )
-from csi_events.breathing.confidence import of_line, of_ridge, somebody, somebody_wandering
+from csi_events.breathing.confidence import of_line, of_ridge, of_slow_line
+from csi_events.breathing.decision import likeness
 from csi_events.normalise import gain_normalised, group_edges, window_amplitude
 from hypothesis import given
 from hypothesis import strategies as st
@@ -191,12 +192,43 @@ def test_movement_halves_what_was_seen_and_leaves_its_frames_out() -> None:
     assert breathing.swings.bins <= bins + 1
 
 
+def test_an_attempt_does_not_wait_for_a_window_that_ends_a_little_early() -> None:
+    """Windows of 0.95 and 1.05 s in turn: one attempt each, as every one ends within a quarter second of its time."""
+    h = channel(30 * 20, rate_hz=20, antennas=2)
+    rows, t_ns = products_of(quantised(h), np.ones(h.shape[1:], dtype=bool)), times(30 * 20, 20)
+    breathing, first = Breathing(), 0
+    for window in range(29):
+        stop = first + (19, 21)[window % 2]
+        breathing.add(t_ns[first:stop], rows[first:stop])
+        estimate = settled(breathing, int(t_ns[stop - 1]))
+        assert (estimate is None) == (window == 0)
+        first = stop
+
+
+@pytest.mark.parametrize("bpm", [4.0, 5.5])
+def test_slow_breathing_is_answered(bpm: float) -> None:
+    """Under 6.5 a minute, seen by several antennas: answered from three quarters of a minute on, within 0.3."""
+    h = channel(75 * 20, antennas=3, rate_hz=20, breathing_bpm=bpm, noise=4.0)
+    found = attempts(quantised(h), times(75 * 20, 20, jitter=0.8))
+    told = [estimate.bpm for estimate in found if estimate.t_ns - found[0].t_ns > 45e9]
+    assert len(told) > 10
+    assert all(rate is not None and abs(rate - bpm) < 0.3 for rate in told)
+
+
+def test_a_line_out_of_step_counts_for_less() -> None:
+    """What a slow line's power counts for grows with its coherence and its weakest third, and is 1 at 0.97 and 1."""
+    assert likeness(0.97, 1.0) == pytest.approx(1.0)
+    assert 0 == likeness(0.9, 0.0) < likeness(0.2, 0.5) < likeness(0.9, 0.5) < likeness(0.99, 0.5) < likeness(0.99, 0.8)
+    assert likeness(1.0 + 1e-12, 1.0) == pytest.approx(2.5**1.35)
+
+
 def test_confidence_grows_with_the_evidence() -> None:
     """A higher or steadier line, or a ridge of better odds, is surer; all lie between 0 and 1."""
-    for slow in (True, False):
-        sure = [of_line(z, weakest, slow=slow) for z, weakest in ((15, 0.4), (30, 0.4), (30, 0.8), (210, 0.9))]
-        assert 0 < sure[0] < sure[1] < sure[2] < sure[3] < 1
-    assert of_line(30, 0.8, slow=True) < 0.6
-    assert of_line(30, 0.8, slow=False) > 0.8
-    assert 0 < of_ridge(5) < of_ridge(8) < 0.6 < somebody_wandering(8) < 1
-    assert 0 < somebody(15, 0.4) < somebody(30, 0.8) < 1
+    lines = [of_line(z, weakest) for z, weakest in ((15, 0.4), (30, 0.4), (30, 0.8), (210, 0.9))]
+    slow_lines = [of_slow_line(height) for height in (15, 30, 60, 300)]
+    ridges = [of_ridge(log_odds) for log_odds in (2, 5, 6, 8)]
+    for sure in (lines, slow_lines, ridges):
+        for chance in zip(*sure, strict=True):
+            assert 0 < chance[0] < chance[1] < chance[2] <= chance[3] < 1
+    assert of_slow_line(22).rate < 0.6 < of_line(30, 0.8).rate
+    assert of_ridge(8).rate < 0.6 < of_ridge(8).somebody

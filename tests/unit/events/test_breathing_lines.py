@@ -9,7 +9,7 @@ from csi_events.breathing.lines import line_power, over_background, steadiness
 from csi_events.breathing.plane import LINE_GRID, RIDGE_GRID
 from csi_events.breathing.ridge import Ridge, evidence
 from csi_events.breathing.rules import RULES
-from csi_events.breathing.swings import BIN_NS, CAPACITY, LEARN, Swings
+from csi_events.breathing.swings import BIN_NS, CAPACITY, CATCH_UP, LEARN, Swings
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -147,14 +147,32 @@ def rows_of(values: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.
 
 
 def test_levels_are_in_units_of_the_usual_step() -> None:
-    """Columns that differ in scale only give the same levels, and as many bins as were not needed to learn."""
+    """Columns that differ in scale only give the same levels; the bins that taught what is usual are among them."""
     values = np.cumsum(np.random.default_rng(6).standard_normal(200))
     swings = Swings()
     swings.add(*rows_of(values))
     t, levels = swings.read(60.0)
-    assert len(t) == len(levels) == 200 - 1 - LEARN - 1
+    assert len(t) == len(levels) == 200 - 1
     np.testing.assert_allclose(levels[:, 1], levels[:, 0], rtol=1e-3, atol=1e-3)
-    assert np.corrcoef(np.diff(levels[:, 0]), np.diff(values[LEARN + 1 : -1]))[0, 1] > 0.9
+    assert np.corrcoef(np.diff(levels[:, 0]), np.diff(values[:-1]))[0, 1] > 0.9
+
+
+def test_first_bins_are_caught_up_with_without_a_lump() -> None:
+    """A bin that closes brings no more than two of those that waited; movement meanwhile forgets the ones that wait."""
+    t_ns, rows = rows_of(np.random.default_rng(9).standard_normal(4 * LEARN))
+    swings, taken = Swings(), []
+    for frame in range(len(t_ns)):
+        before = swings.bins
+        swings.add(t_ns[frame : frame + 1], rows[frame : frame + 1])
+        taken.append(swings.bins - before)
+    assert taken[: LEARN + 1] == [0] * (LEARN + 1)
+    assert max(taken) == CATCH_UP
+    assert sum(taken) == len(t_ns) - 1
+    moved = Swings()
+    moved.add(t_ns[: LEARN + 2], rows[: LEARN + 2])
+    moved.cut()
+    moved.add(t_ns[LEARN + 4 :], rows[LEARN + 4 :])
+    assert moved.bins == CATCH_UP + len(t_ns) - (LEARN + 4) - 1
 
 
 def test_a_jump_and_a_bad_frame_leave_no_step() -> None:

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 ACTIVE = 2.3
 """Excess over the quiet's level from which motion is called active: ten times its energy."""
-BREATHING_FRESH_NS = 2_000_000_000
-"""Age at which a breathing estimate is no longer shown."""
+BREATHING_FRESH_NS = 2_500_000_000
+"""Age at which a breathing estimate is no longer shown: two attempts, and the window that shows the second's answer."""
 BREATHING_EVENT_NS = 10_000_000_000
 """Passed estimates are announced as events at most this often."""
 PERMIT = Verdict("Permit", None)

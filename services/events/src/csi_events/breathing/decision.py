@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 from csi_events.breathing import confidence
+from csi_events.breathing.confidence import Sure
 from csi_events.breathing.plane import RIDGE_GRID, RIDGE_HIGH, RIDGE_LOW
 from csi_events.breathing.ridge import Ridge, excess
 from csi_events.breathing.rules import RULES, Rules
@@ -44,6 +45,15 @@ class BreathingEstimate:
     """Power of the strongest steady line over the background."""
     log_odds: float = 0.0
     """Evidence that somebody breathes at a rate that may wander."""
+
+
+def likeness(coherence: float, weakest: float) -> float:
+    """What the power of a slow line counts for: 1 at a coherence of 0.97 when its thirds are of the same amplitude.
+
+    Drift is as high over its background as slow breathing, but does not keep in step. The powers are those of a
+    logistic regression between simulated people and simulated drift (docs/breathing.md).
+    """
+    return float((0.05 / (1.02 - min(coherence, 1.0))) ** 1.35 * weakest**1.3)
 
 
 class Line(NamedTuple):
@@ -109,22 +119,29 @@ class BreathingDecision:
 
     def conclude(self, now_ns: int, sight: Sight) -> BreathingEstimate:
         """Answer with the steady line if there is one, else with the ridge if it is sure."""
-        rules, (bpm, z, slow) = self.rules, sight.line
+        rules, (bpm, z, _) = self.rules, sight.line
         steady = len(self.lines) >= STEADY - 1 and all(abs(line - bpm) <= 1.0 for line in self.lines)
         self.lines = [*self.lines, bpm][-(STEADY - 1) :]
         log_odds = self.ridge.log_odds
         if sight.span_s < ANSWER_S:
             return BreathingEstimate(now_ns, "warming up", z=z, log_odds=log_odds)
-        ease = rules.ease if self.stood else 1.0
-        self.stood = False
-        least = rules.min_z_slow if slow else rules.min_z
-        if z >= ease * least and steady and LOWEST <= bpm <= HIGHEST:
-            coherence, weakest = sight.steadiness()
-            if coherence >= ease * rules.min_coherence and weakest >= ease * rules.min_weakest:
-                self.stood = True
-                sure, there = confidence.of_line(z, weakest, slow=slow), confidence.somebody(z, weakest)
-                return BreathingEstimate(now_ns, "ok", bpm, sure, there, z, log_odds)
+        sure = self._stands(sight) if steady and LOWEST <= bpm <= HIGHEST else None
+        self.stood = sure is not None
+        if sure is not None:
+            return BreathingEstimate(now_ns, "ok", bpm, sure.rate, sure.somebody, z, log_odds)
         if log_odds < rules.min_odds:
             return BreathingEstimate(now_ns, "not significant", z=z, log_odds=log_odds)
-        sure, there = confidence.of_ridge(log_odds), confidence.somebody_wandering(log_odds)
-        return BreathingEstimate(now_ns, "ok", sight.rate_near(self.ridge.best), sure, there, z, log_odds)
+        sure = confidence.of_ridge(log_odds)
+        bpm = sight.rate_near(self.ridge.best)
+        return BreathingEstimate(now_ns, "ok", bpm, sure.rate, sure.somebody, z, log_odds)
+
+    def _stands(self, sight: Sight) -> Sure | None:
+        """Judge the strongest line by its height and by how alike its thirds are; ``None`` when it does not stand."""
+        rules, (_, z, slow) = self.rules, sight.line
+        ease = rules.ease if self.stood else 1.0
+        coherence, weakest = sight.steadiness()
+        if slow:
+            height = z * likeness(coherence, weakest)
+            return confidence.of_slow_line(height) if height >= rules.min_z_slow else None
+        alike = coherence >= ease * rules.min_coherence and weakest >= ease * rules.min_weakest
+        return confidence.of_line(z, weakest) if alike and z >= ease * rules.min_z else None

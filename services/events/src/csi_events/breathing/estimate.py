@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 INTERVAL_NS = 1_000_000_000
 """An attempt begins this long after the one before, ns of event time."""
+EARLY_NS = 250_000_000
+"""It may begin so much sooner with the window that ends then, so as not to wait for the next one's end."""
 MIN_BINS_PER_S = 2.4
 """Filled bins per second below which a rate of 30 breaths/min is out of reach."""
 MAX_HOLE_S = 5.0
@@ -142,8 +144,8 @@ class Breathing:
         """
         self.quiet = True
         estimate, self.done = self.done, None
-        if self.attempt is None and (self.due_ns is None or not -INTERVAL_NS <= now_ns - self.due_ns < 0):
-            late = self.due_ns is None or not 0 <= now_ns - self.due_ns < INTERVAL_NS
+        if self.attempt is None and (self.due_ns is None or not -INTERVAL_NS <= now_ns - self.due_ns < -EARLY_NS):
+            late = self.due_ns is None or not -EARLY_NS <= now_ns - self.due_ns < INTERVAL_NS
             self.due_ns = (now_ns if late or self.due_ns is None else self.due_ns) + INTERVAL_NS
             self.attempt = self._attempt(now_ns)
         return estimate

@@ -26,14 +26,14 @@ class Rules(NamedTuple):
     """Bound of the log odds, so that breathing which ends is not believed in for long: about a minute."""
     min_z: float = 21.0
     """Power of a steady line over background from which it is answered."""
-    min_z_slow: float = 21.0
-    """The same under 6.5 breaths/min, where windows are longer: no lower for that, as drift looks like such lines."""
     min_coherence: float = 0.8
-    """Coherence of the line's phase in the thirds of its window."""
+    """Coherence of such a line's phase in the thirds of its window."""
     min_weakest: float = 0.4
     """Its amplitude in the weakest third over the mean."""
+    min_z_slow: float = 22.0
+    """The same under 6.5 breaths/min, where drift makes lines too: of the power times how alike the thirds are."""
     ease: float = 0.7
-    """A line that was answered is held to this share of the thresholds in the next attempt."""
+    """A line that was answered is held to this share of the thresholds in the next attempt, unless it is slow."""
 
 
 RULES = Rules()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -24,7 +25,9 @@ QUICK_S = 0.5
 KNOCK = 4.0
 """A step longer than this times the usual one is a jump or a bad frame, no swing."""
 LEARN = 10
-"""First steps of a stream, which only teach what is usual."""
+"""First steps of a stream, which teach what is usual before they count themselves."""
+CATCH_UP = 2
+"""Bins taken for each that closes while those of the first steps wait: no lump."""
 SETTLE = 100.0
 """Bins over which a column's usual step and its reference phase are learnt."""
 SPREAD = 600.0
@@ -133,10 +136,12 @@ class Swings:
     """Open bin: time // width."""
     sums: NDArray[np.int64] = field(default_factory=lambda: np.zeros(2, np.int64))
     """Open bin: frames, sum of their times since its start."""
+    closed: deque[tuple[NDArray[Any], int]] = field(default_factory=deque)
+    """Mean rows and times of bins that closed and are still to be taken."""
     total: NDArray[Any] | None = None
     """Open bin: sum of rows; made when the number of columns is known."""
     last: NDArray[Any] | None = None
-    """Mean row of the last closed bin; ``None`` when the next step is not known."""
+    """Mean row of the last bin taken; ``None`` when the next step is not known."""
     last_ns: int = 0
     reference: NDArray[Any] = field(default_factory=lambda: np.zeros(0, np.complex64))
     scale: NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32))
@@ -182,11 +187,13 @@ class Swings:
         """Somebody moves, or what comes is left out: the next bin's step is not known, and none is assumed."""
         if self.total is not None and self.sums[0]:
             self._close()
+        self.closed.clear()
         self.last, self.knocked = None, False
 
     def clear(self) -> None:
         """Forget everything."""
         self.total = self.last = None
+        self.closed.clear()
         self.sums[:] = 0
         self.bins = self.steps = 0
         self.knocked = False
@@ -223,27 +230,34 @@ class Swings:
         self.levels = np.zeros((CAPACITY, columns), np.float32)
 
     def _close(self) -> None:
-        """Close the open bin: its mean row makes a step from the bin before."""
+        """Close the open bin; its mean row makes a step from the bin before."""
         assert self.total is not None  # noqa: S101 - the caller's condition, for the type checker
         row = self.total / np.float32(self.sums[0])
         t_ns = self.index * BIN_NS + int(self.sums[1]) // int(self.sums[0])
         self.total[:] = 0
         self.sums[:] = 0
-        if self.last is None:
-            if not self.steps and np.iscomplexobj(row):
-                self.reference[:] = row
-            self._take(row, t_ns)
-        else:
-            self._step(row, self.last, t_ns)
+        self.closed.append((row, t_ns))
+        if self.steps < LEARN:
+            self._learn()
+            return
+        for _ in range(min(CATCH_UP, len(self.closed))):
+            row, t_ns = self.closed.popleft()
+            if self.last is None:
+                self._take(row, t_ns)
+            else:
+                self._step(row, self.last, t_ns)
 
-    def _step(self, row: NDArray[Any], last: NDArray[Any], t_ns: int) -> None:
-        """Add the step from ``last`` to ``row``; one far beyond the usual is no swing.
+    def _learn(self) -> None:
+        """Learn what is usual from the newest step; the bins are taken when that is known."""
+        row = self.closed[-1][0]
+        if not self.steps and np.iscomplexobj(row):
+            self.reference[:] = row
+        if len(self.closed) > 1:
+            self._measure(row, self.closed[-2][0])
 
-        A bin that stands alone is left out. When the next stands off as well, the level has moved: it goes on from
-        there as if nothing had happened.
-        """
+    def _measure(self, row: NDArray[Any], last: NDArray[Any]) -> tuple[NDArray[np.float32], bool]:
+        """Return the step from ``last`` to ``row`` in units of the usual one, and whether it is far beyond that."""
         self.steps += 1
-        learning = self.steps <= LEARN
         share = max(1.0 / self.steps, 1.0 / SETTLE)
         step = np.empty(len(row), np.float32)
         if np.iscomplexobj(row):
@@ -251,32 +265,32 @@ class Swings:
         else:
             np.subtract(row, last, out=step)
         length = _normalise(step, self.scale, share)
-        knocked = not learning and length > KNOCK * self.usual
+        knocked = self.steps > LEARN and length > KNOCK * self.usual
         self.usual += share * ((KNOCK * self.usual if knocked else length) - self.usual)
+        return step, knocked
+
+    def _step(self, row: NDArray[Any], last: NDArray[Any], t_ns: int) -> None:
+        """Add the step from ``last`` to ``row``; one far beyond the usual is no swing.
+
+        A bin that stands alone is left out. When the next stands off as well, the level has moved: it goes on from
+        there as if nothing had happened.
+        """
+        step, knocked = self._measure(row, last)
         if knocked:
             if self.knocked:
                 self.last, self.last_ns = row, t_ns
             self.knocked = not self.knocked
             return
         self.knocked = False
-        if not learning:
-            since_s = (t_ns - self.last_ns) * 1e-9
-            leak, quick_leak = float(np.exp(-since_s / LEAK_S)), float(np.exp(-since_s / QUICK_S))
-            _sum(
-                step,
-                self.level,
-                self.quick,
-                leak,
-                quick_leak,
-                max(1.0 / (self.steps - LEARN), 1.0 / SPREAD),
-                self.covariance,
-            )
+        since_s = (t_ns - self.last_ns) * 1e-9
+        leak, quick_leak = float(np.exp(-since_s / LEAK_S)), float(np.exp(-since_s / QUICK_S))
+        share = max(1.0 / (self.steps - LEARN), 1.0 / SPREAD)
+        _sum(step, self.level, self.quick, leak, quick_leak, share, self.covariance)
         self._take(row, t_ns)
 
     def _take(self, row: NDArray[Any], t_ns: int) -> None:
         """Keep a bin at the present level."""
         self.last, self.last_ns = row, t_ns
-        if self.steps > LEARN:
-            slot = self.bins % CAPACITY
-            self.t_ns[slot], self.levels[slot] = t_ns, self.level
-            self.bins += 1
+        slot = self.bins % CAPACITY
+        self.t_ns[slot], self.levels[slot] = t_ns, self.level
+        self.bins += 1
