@@ -11,7 +11,7 @@ from rich.table import Table
 
 from csiflow.commands.evaluate import print_tables, progress_bar
 from csiflow.evaluation.breath_confidence import reliability, simulated
-from csiflow.evaluation.breath_left_out import DRAWS, RANGES, REFINED, LeftOut, Row, leave_out, noise
+from csiflow.evaluation.breath_left_out import DRAWS, RANGES, REFINED, SEARCHES, LeftOut, Row, leave_out, noise
 from csiflow.evaluation.breath_trace import BreathTrace, trace
 from csiflow.evaluation.breaths import Streamed, streams
 from csiflow.evaluation.errors import EvaluationError
@@ -53,7 +53,7 @@ def evaluate_breathing_left_out(asked: Asked, jobs: int, *, as_json_line: bool) 
     for name, rules in found.constants.items():
         said = ", ".join(f"{each} {getattr(rules, each):.3g}" for each in RANGES)
         console.print(f"{'with all' if name == 'all' else 'without ' + escape(name)}: {said}", soft_wrap=True)
-    console.print(f"{DRAWS} draws and {REFINED} near the best for each choice of sources")
+    console.print(f"{SEARCHES} searches averaged, each of {DRAWS} draws and {REFINED} near the best")
     if asked.plots is not None:
         _draw(asked.plots, found)
     if as_json_line:

@@ -17,7 +17,7 @@ from csi_events.breathing.rules import RULES, Rules
 from csiflow.evaluation.breath_trace import BreathTrace, shown
 from csiflow.evaluation.breaths import Streamed
 from csiflow.evaluation.nulls import coloured, white
-from csiflow.evaluation.random_search import Ranges
+from csiflow.evaluation.random_search import Constants, Ranges
 from csiflow.evaluation.statistics import rounded, wilson
 
 if TYPE_CHECKING:
@@ -43,6 +43,8 @@ LOGARITHMIC = frozenset({"weight", "strong", "wander", "turnover_s", "min_z", "m
 SEARCHED = Ranges(RANGES, LOGARITHMIC, spread=0.12, moved=0.4, best=15)
 DRAWS, REFINED = 200, 200
 """Draws over the ranges, and draws near the best so far."""
+SEARCHES = 3
+"""Searches, each from its own seed, that are averaged, as motion's are: one ends anywhere where the cost is flat."""
 ERROR_COST, FALSE_COST = 20.0, 10.0
 """What is made small: the mean over sources of the % of seconds not answered where somebody breathes, this per breath a
 minute of mean error, and this per % of seconds answered where nobody does."""
@@ -118,7 +120,7 @@ def count(traces: Sequence[BreathTrace], rules: Rules) -> Count:
 
 
 class Search:
-    """Searches for every choice of sources, sharing what the first draws gave in each."""
+    """One seed's searches for every choice of sources, sharing what the first draws gave in each."""
 
     def __init__(self, traces: Sequence[BreathTrace], seed: int = 0) -> None:
         """Take every stream; those of no source are simulated and belong to every choice."""
@@ -135,7 +137,7 @@ class Search:
         """Sources, without the simulated."""
         return [name for name in self._traces if name]
 
-    def without(self, source: str | None) -> Rules:
+    def without(self, source: str | None) -> Constants:
         """Choose constants on all sources but one, or on all; every source weighs alike."""
         chosen = [name for name in self._traces if name != source]
         tried = [(self._first(number, chosen), drawn) for number, drawn in enumerate(self._drawn)]
@@ -144,7 +146,7 @@ class Search:
             drawn = SEARCHED.near_best(rng, tried)
             rules = RULES._replace(**drawn)
             tried.append((float(np.mean([count(self._traces[name], rules).cost for name in chosen])), drawn))
-        return RULES._replace(**SEARCHED.mean_of_best(tried))
+        return SEARCHED.mean_of_best(tried)
 
     def _first(self, number: int, chosen: Sequence[str]) -> float:
         rules = RULES._replace(**self._drawn[number])
@@ -192,15 +194,17 @@ def leave_out(
         judged: streams to judge; their simulated ones are others than those.
         done: called after each search.
     """
-    search = Search(searched_on)
+    searches = [Search(searched_on, seed) for seed in range(SEARCHES)]
+    sources = searches[0].sources
     constants: dict[str, Rules] = {}
-    for source in (None, *search.sources):
-        constants["all" if source is None else source] = search.without(source)
+    for source in (None, *sources):
+        mean = SEARCHED.mean([search.without(source) for search in searches])
+        constants["all" if source is None else source] = RULES._replace(**mean)
         done()
     found = []
     for source, group, null in dict.fromkeys((each.source, each.group, each.null) for each in judged):
         own = [each for each in judged if (each.source, each.group, each.null) == (source, group, null)]
-        choices = [constants[source]] if source else [constants[name] for name in search.sources]
+        choices = [constants[source]] if source else [constants[name] for name in sources]
         worst = max((count(own, rules) for rules in choices), key=lambda each: each.cost)
         found.append(Row(group, source, null, count(own, RULES), count(own, constants["all"]), worst))
     return LeftOut(found, constants)
