@@ -35,6 +35,8 @@ from csiflow.evaluation.perturbations import (
 from csiflow.evaluation.perturbed import Robust, Task, perturbed, play
 from unit.cli.evaluation.rooms import loaded, write
 
+pytestmark = pytest.mark.timeout(300)  # the kernels may have to be compiled
+
 RATE_HZ = 50
 
 
