@@ -198,6 +198,8 @@ def follow_rows(
         if i == first:
             open_afresh(matcher, 0)
         advance_matcher(matcher, rows[i], nothing, unit, ends, 1.0)
+        # one motion: nothing goes on from a signature that a part of it completed
+        matcher.since.fill(matcher.completed.shape[2])
         for k in range(n):
             before = most[i - 1, k] if i > first else np.float32(-np.inf)
             most[i, k] = max(before, np.float32(matcher.matches[k, dtw.EVIDENCE]))
