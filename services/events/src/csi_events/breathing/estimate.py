@@ -19,7 +19,8 @@ from csi_events.breathing.plane import (
     RIDGE_GRID,
     RIDGE_HIGH,
 )
-from csi_events.breathing.swings import MEMORY_S, Swings
+from csi_events.breathing.ridge import evidence
+from csi_events.breathing.swings import COMPONENTS, MEMORY_S, Swings
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -35,6 +36,9 @@ BEGIN_S = 12.0
 """Time after which the ridge begins to gather evidence."""
 LINE_S = 22.0
 """Time after which lines are looked for."""
+
+for _components in range(1, COMPONENTS + 1):
+    evidence(_components)  # a millisecond each, which no frame is to pay
 
 
 @dataclass(frozen=True, slots=True)
