@@ -3,9 +3,7 @@
 Frames are taken in blocks. A block is judged by its change energy, the mean squared difference of vectors four frames
 apart, which slow drift and a new posture leave alone and motion raises. The first block calibrates; a later one that
 is clearly calmer replaces it (the first was not quiet), one as still as quiet refines it, and one that moves leaves
-it alone. A whole still block away from the mean is a new resting place (somebody sat down, a door was left open). So
-is one that moves more than the quiet did, but stays where the block before it was: people are not equally still
-everywhere.
+it alone. A whole still block away from the mean is a new resting place (somebody sat down, a door was left open).
 """
 
 from __future__ import annotations
@@ -26,10 +24,6 @@ STILL = 1.5
 """A block with less than this many times the quiet's change is still."""
 DISPLACED = 4.0
 """Mean squared distance, in variances, of a still block's mean from the quiet mean that makes it a new place."""
-STAYS = 0.25
-"""A block away from the mean stays in its place when it varies by less than this share of its squared distance."""
-SAME = 1.0 / 16.0
-"""Two blocks are in the same place when their squared distance is less than this share of that from the mean."""
 BLEND = 0.125
 """Weight of a still block in the running quiet."""
 LEAK = 1.005
@@ -37,9 +31,9 @@ LEAK = 1.005
 _ROUNDING = 1e-8
 """Least variance as a share of the mean square: deviations below 1e-4 of the value are rounding."""
 
-MEAN, VARIANCE, STEP, ORIGIN, SUM, SQUARES, STEPS, BEFORE = range(8)
+MEAN, VARIANCE, STEP, ORIGIN, SUM, SQUARES, STEPS = range(7)
 """Rows of the moments: quiet mean, variance and mean squared step between frames; then the running block's first
-vector, and its sums about that of values, squares and squared steps; the mean of the block before it."""
+vector, and its sums about that of values, squares and squared steps."""
 KEPT, MOVED, AWAY, REFINED, PLACED, ADOPTED = range(6)
 """What a frame did to the quiet: nothing; its block moved, so hardly anything; the same, and it was away from the mean;
 mean and scale went a little its way; a new resting place, older alignments void; all of it is new, and what was learnt
@@ -63,8 +57,8 @@ STATE = np.dtype(
 
 
 def new_quiet(width: int) -> tuple[NDArray[np.void], Float64, Float32]:
-    """Return state (1,), moments (8, width) and inverse deviations (width) of a stream of which nothing was seen."""
-    return np.zeros(1, STATE), np.zeros((8, width)), np.ones(width, np.float32)
+    """Return state (1,), moments (7, width) and inverse deviations (width) of a stream of which nothing was seen."""
+    return np.zeros(1, STATE), np.zeros((7, width)), np.ones(width, np.float32)
 
 
 @kernel
@@ -105,24 +99,16 @@ def take_spread(state: Record, moments: Float64, weight: float) -> None:
 
 
 @kernel
-def block_against_quiet(moments: Float64) -> tuple[float, float, float]:
-    """Compare the finished block with the quiet and with the block before it.
-
-    Returns:
-        Its mean's squared displacement from the quiet's, its variance, and its mean's squared displacement from that of
-        the block before, all in quiet variances, means over dimensions.
-    """
-    displacement, spread, drift = 0.0, 0.0, 0.0
+def block_against_quiet(moments: Float64) -> tuple[float, float]:
+    """Return the block's mean squared displacement and its variance, both in quiet variances, means over dimensions."""
+    displacement, spread = 0.0, 0.0
     width = moments.shape[1]
     for d in range(width):
         shift = moments[SUM, d] / BLOCK
-        mean = moments[ORIGIN, d] + shift
-        away, moved = mean - moments[MEAN, d], mean - moments[BEFORE, d]
-        variance = moments[VARIANCE, d] + 1e-300
-        displacement += away * away / variance
-        drift += moved * moved / variance
-        spread += (moments[SQUARES, d] / BLOCK - shift * shift) / variance
-    return displacement / width, spread / width, drift / width
+        away = moments[ORIGIN, d] + shift - moments[MEAN, d]
+        displacement += away * away / (moments[VARIANCE, d] + 1e-300)
+        spread += (moments[SQUARES, d] / BLOCK - shift * shift) / (moments[VARIANCE, d] + 1e-300)
+    return displacement / width, spread / width
 
 
 @kernel
@@ -135,12 +121,8 @@ def judge_block(state: Record, moments: Float64) -> int:
         take_spread(state, moments, 1.0)
         state.calibrated = 1
         return ADOPTED
-    displacement, spread, drift = block_against_quiet(moments)
+    displacement, spread = block_against_quiet(moments)
     if change >= STILL * state.change_level:
-        if displacement > DISPLACED and spread < STAYS * displacement and drift < SAME * displacement:
-            take_place(state, moments, 1.0)
-            take_spread(state, moments, BLEND)
-            return PLACED
         state.change_level *= LEAK
         state.scalar_variance *= LEAK
         for d in range(moments.shape[1]):
@@ -170,7 +152,7 @@ def advance_quiet(
 
     Args:
         state: A record of ``STATE``.
-        moments: (8, width), see ``MEAN``.
+        moments: (7, width), see ``MEAN``.
         inverse_scale: (width) 1 / quiet deviation, updated at the end of a block.
         vector: (width) this frame's feature vector.
         before: (width) the last frame's.
@@ -201,7 +183,6 @@ def advance_quiet(
     state.frames = 0
     verdict = judge_block(state, moments)
     for d in range(vector.size):
-        moments[BEFORE, d] = moments[ORIGIN, d] + moments[SUM, d] / BLOCK
         inverse_scale[d] = np.float32(1.0 / np.sqrt(moments[VARIANCE, d] + 1e-24))
     return verdict
 
