@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from csi_events.offline import Recording, run
+from csi_events.offline import Judged, Recording, run
 from numpy.typing import NDArray
 from rich.markup import escape
 from rich.table import Table
@@ -68,12 +68,22 @@ def _minute(rate: NDArray[np.float64]) -> list[float] | None:
 
 def told(recording: Recording) -> NDArray[np.float64]:
     """Return the rate that the windowed path shows in every second after ``WAIT_S``, nan where it shows none."""
-    start = int(recording.t_ns[0])
-    rate = np.full(int((int(recording.t_ns[-1]) - start) * 1e-9) + 1, np.nan)
-    for window in run(recording):
+    return by_second(run(recording), (recording.t_ns - recording.t_ns[0]) * 1e-9)
+
+
+def by_second(judged: Iterable[Judged], t_s: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the rate that windows show in every second after ``WAIT_S``, nan where none does.
+
+    Args:
+        judged: the windows.
+        t_s: (frames,) times of the frames that they are of, s, from 0, ascending.
+    """
+    seconds = np.floor(t_s).astype(np.int64)
+    rate = np.full(int(seconds[-1]) + 1, np.nan)
+    for window in judged:
         shown = window.result.breathing
         if shown is not None and shown.bpm is not None:
-            rate[int((int(recording.t_ns[window.stop - 1]) - start) * 1e-9)] = shown.bpm
+            rate[seconds[window.stop - 1]] = shown.bpm
     return rate[WAIT_S:]
 
 

@@ -12,7 +12,7 @@ from csi_events.offline import Judged, Recording, run
 from numpy.typing import NDArray
 
 from csiflow.evaluation.answers import frame_answers, judged_answers
-from csiflow.evaluation.breaths import WAIT_S
+from csiflow.evaluation.breaths import by_second
 from csiflow.evaluation.calibration import Calibration, first_quiet, foreign_wait_s, learn
 from csiflow.evaluation.labels import QUIET, Labelling
 from csiflow.evaluation.motion import Motion, count_motion
@@ -218,14 +218,8 @@ def _counted_from(task: Task, labelled: LabelledRecording, sent: LabelledRecordi
 
 
 def _count_breaths(found: Robust, task: Task, judged: list[Judged], sent: LabelledRecording) -> None:
-    """Count seconds from ``WAIT_S`` on, by the times at which frames were sent."""
-    seconds = np.floor(sent.seconds).astype(np.int64)
-    rate = np.full(int(seconds[-1]) + 1, np.nan)
-    for window in judged:
-        shown = window.result.breathing
-        if shown is not None and shown.bpm is not None:
-            rate[seconds[window.stop - 1]] = shown.bpm
-    rate = rate[WAIT_S:]
+    """Count seconds by the times at which frames were sent."""
+    rate = by_second(judged, sent.seconds)
     told = rate[np.isfinite(rate)]
     if task.null:
         found.null_s, found.null_answered_s = len(rate), len(told)
