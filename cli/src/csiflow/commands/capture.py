@@ -55,15 +55,15 @@ def capture_signature(
     # numba takes half a second to load, which the other commands need not wait for
     from csi_introspection.capture import CaptureError  # noqa: PLC0415
 
-    from csiflow import capturing  # noqa: PLC0415
+    from csiflow import capture_target, captured, capturing  # noqa: PLC0415
 
-    schedule = capturing.schedule_of(
+    schedule = capture_target.schedule_of(
         takes=takes, countdown=countdown, duration=duration, rest=rest, begins=begin, recorded=recording is not None
     )
-    target = capturing.target_of(label, out, kind, schedule.takes, rest=rest, force=force)
+    target = capture_target.target_of(label, out, kind, schedule.takes, rest=rest, force=force)
     wanted, wait_s = Wanted(node, stream), parse_duration(wait)
     try:
-        known = capturing.others_in_folder(target)
+        known = capture_target.others_in_folder(target)
         if recording is not None:
             begins_s = [parse_duration(text) for text in begin or [countdown]]
             recorded = capturing.cut_recording(recording, begins_s, schedule, wanted, target)
@@ -76,13 +76,13 @@ def capture_signature(
                 raise typer.Exit(130)
             recorded = heard
         name, good = recorded
-        made, alike = capturing.make(good, target, name.provenance, known)
+        made, alike = captured.make(good, target, name.provenance, known)
         for m in made:
             write(m.path, m.signature, replace=force)
     except RecordingError as error:
         fail(escape(str(error)), 2)
     except (CaptureError, HeardError, OSError) as error:
         fail(escape(str(error)))
-    said = capturing.report(made, alike, name)
+    said = captured.report(made, alike, name)
     if as_json:
         emit_json(said)
