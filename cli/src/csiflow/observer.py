@@ -22,6 +22,16 @@ class _Window(msgspec.Struct):
     closed_by: str
 
 
+class _Classification(msgspec.Struct):
+    motion_level: str
+    confidence: float
+
+    @property
+    def concluded(self) -> str:
+        """The level; a window that could not say keeps the last one with confidence 0, which is no conclusion."""
+        return self.motion_level if self.confidence > 0.0 else "undecided"
+
+
 class _Derived(msgspec.Struct):
     """The fields of a derived message that tallies need; msgspec skips the others without building them."""
 
@@ -30,6 +40,7 @@ class _Derived(msgspec.Struct):
     timestamp_ns: int = 0
     origin: Origin | None = None
     window: _Window | None = None
+    classification: _Classification | None = None
     dropped: int = 0
 
 
@@ -43,6 +54,8 @@ class KafkaTally:
         self.origins: Counter[tuple[int, int]] = Counter()
         """Snapshots by (partition, offset) of their frame."""
         self.sensing_origins: Counter[tuple[int, int]] = Counter()
+        self.motion_levels: Counter[str] = Counter()
+        """Distinct sensing updates by what they conclude; ``undecided`` when they could not say."""
         self.events: Counter[str] = Counter()
         self._consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False, group_id=None)
 
@@ -82,7 +95,10 @@ class KafkaTally:
                         self.events[message.event] += 1
                     elif message.origin is not None:
                         origins = self.origins if partition.topic == INTROSPECTION.name else self.sensing_origins
-                        origins[message.origin.partition, message.origin.offset] += 1
+                        origin = (message.origin.partition, message.origin.offset)
+                        origins[origin] += 1
+                        if message.classification is not None and origins[origin] == 1:
+                            self.motion_levels[message.classification.concluded] += 1
 
 
 class WebsocketTally:

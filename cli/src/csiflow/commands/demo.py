@@ -117,6 +117,9 @@ def summary(result: dict[str, Any]) -> Table:
         table.add_row(f"    {reason}", str(count))
     table.add_row("snapshots", f"{result['snapshots']}, {result['websocket']['introspection']} on the websocket")
     table.add_row("sensing updates", f"{result['sensing_updates']}, {result['websocket']['sensing']} on the websocket")
+    for level, count in result["motion_levels"].items():
+        table.add_row(f"  {level}", str(count))
+    table.add_row("events", str(sum(result["events"].values())))
     for name, count in result["events"].items():
         table.add_row(f"  {name}", str(count))
     for name, figures in latency.items():
@@ -245,6 +248,7 @@ class Demo:
             "nodes": stats["nodes"],
             "snapshots": snapshots,
             "sensing_updates": len(self._kafka.sensing_origins),
+            "motion_levels": dict(sorted(self._kafka.motion_levels.items())),
             "events": dict(sorted(self._kafka.events.items())),
             "websocket": {
                 "sensing": self._sensing.received,
