@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import argparse
-
+import arguments
 from csi_introspection.d8 import measure
 from csiflow.output import emit_json
 
-parser = argparse.ArgumentParser(description=__doc__)
+parser = arguments.parser("d8", __doc__)
 parser.add_argument("--false-frames", type=int, default=100_000, help="quiet frames in which to count promotions")
 emit_json(measure(false_frames=parser.parse_args().false_frames))

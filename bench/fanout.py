@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import arguments
 import msgspec
 from aiokafka import AIOKafkaProducer
 from csi_runtime.topics import create_topics
@@ -126,7 +127,7 @@ async def main(options: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-parser = argparse.ArgumentParser(description=__doc__)
+parser = arguments.parser("fanout", __doc__)
 parser.add_argument("--clients", type=int, default=20)
 parser.add_argument("--rate", type=float, default=500, help="snapshots a second")
 parser.add_argument("--seconds", type=float, default=10)

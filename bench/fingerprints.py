@@ -9,11 +9,11 @@ in another order after a restart of the agent. The table is on stderr, one JSON 
 
 from __future__ import annotations
 
-import argparse
 from collections import Counter
 from time import perf_counter_ns
 from typing import Any, NamedTuple
 
+import arguments
 import numpy as np
 from csi_events.multi_bssid.fingerprint.document import STATES, Fingerprints
 from csi_events.multi_bssid.fingerprint.index import Index
@@ -169,10 +169,9 @@ def index() -> Row:
 
 def main() -> None:
     """Print the table and the JSON object."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = arguments.parser("fingerprints", __doc__)
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--first-seed", type=int, default=1000)
-    parser.add_argument("--json", action="store_true", help="accepted for the sake of uniformity: JSON is always there")
     asked = parser.parse_args()
     seeds = range(asked.first_seed, asked.first_seed + asked.seeds)
     answers: dict[str, Any] = {"seeds": asked.seeds, "index": index()}

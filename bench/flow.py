@@ -14,6 +14,7 @@ import tempfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import arguments
 from csiflow.observer import WebsocketTally
 from csiflow.output import console, emit_json
 from csiflow.running import run_until_signal
@@ -155,7 +156,7 @@ async def main(options: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-parser = argparse.ArgumentParser(description=__doc__)
+parser = arguments.parser("flow", __doc__)
 parser.add_argument("--seconds", type=float, default=30, help="length of the latency measurement")
 parser.add_argument("--stretch", type=float, default=5, help="length of each rate")
 parser.add_argument("--nodes", type=int, default=8, help="nodes that share the rate")

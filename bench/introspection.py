@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import argparse
-
+import arguments
 from csi_introspection.measure import measure
 from csiflow.output import emit_json
 
-parser = argparse.ArgumentParser(description=__doc__)
+parser = arguments.parser("introspection", __doc__)
 parser.add_argument("--frames", type=int, default=20_000)
 parser.add_argument("--subcarriers", type=int, default=64)
 parser.add_argument("--signatures", type=int, default=3)

@@ -13,7 +13,6 @@ kernel they call is noted.
 
 from __future__ import annotations
 
-import argparse
 import gc
 import importlib
 import pkgutil
@@ -25,6 +24,7 @@ from dataclasses import replace
 from time import perf_counter_ns, thread_time_ns
 from typing import Any, cast
 
+import arguments
 import csi_events.multi_bssid
 import numpy as np
 from csi_events.multi_bssid.drift import judge_in_turn
@@ -153,7 +153,7 @@ def memory(scans: list[Scan]) -> dict[str, int]:
     return {"arrays": pipeline.nbytes, "held": held}
 
 
-parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+parser = arguments.parser("multi-bssid", __doc__)
 parser.add_argument("--scans", type=int, default=4000)
 options = parser.parse_args()
 read = frames(WARM_UP + options.scans)

@@ -8,12 +8,12 @@ explains the columns. The recordings are in CSIFLOW_DATA, else in ../shared/data
 
 from __future__ import annotations
 
-import argparse
 import json
 import time
 from collections import defaultdict
 from typing import Any
 
+import arguments
 import numpy as np
 from csi_introspection.onset import FALSE_PER_HOUR, WARM_UP, new_onset
 from csi_introspection.onset_offline import follow_onsets
@@ -180,11 +180,10 @@ def rates(result: dict[str, Any]) -> dict[str, Any]:
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = arguments.parser("onset", __doc__)
     parser.add_argument("--rate", type=float, default=FALSE_PER_HOUR, help="wanted false onsets an hour")
     parser.add_argument("--curve", action="store_true", help="the whole curve over wanted rates")
     parser.add_argument("--leave-one-out", action="store_true", help="priors for a source from the other sources")
-    parser.add_argument("--json", action="store_true", help="accepted; the last line is JSON anyway")
     options = parser.parse_args()
     folder = data_folder()
     manifest = json.loads((folder / "manifest.json").read_text())

@@ -10,13 +10,13 @@ and calibrated.
 
 from __future__ import annotations
 
-import argparse
 import json
 import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import arguments
 import numpy as np
 from csi_introspection import regime
 from csi_introspection.arrays import Int64
@@ -124,7 +124,7 @@ def recordings() -> list[dict[str, Any]]:
     return listed
 
 
-parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+parser = arguments.parser("regimes", __doc__)
 parser.add_argument("--seeds", type=int, default=100)
 parser.add_argument("--recordings", action="store_true")
 options = parser.parse_args()

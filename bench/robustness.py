@@ -16,13 +16,13 @@ Examples:
 
 from __future__ import annotations
 
-import argparse
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import arguments
 from csiflow.evaluation.perturbations import PERTURBATIONS
 from csiflow.evaluation.perturbed import Robust, Task, play
 from csiflow.evaluation.pool import LOST, parallel
@@ -139,9 +139,7 @@ def table_of(source: str, rows: dict[str, dict[str, Any]]) -> Table:
     return table
 
 
-parser = argparse.ArgumentParser(
-    prog="csiflow bench robustness --", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-)
+parser = arguments.parser("robustness", __doc__)
 parser.add_argument("--all", action="store_true", help="every recording; by default a part that stands for all")
 parser.add_argument("--sources", help="only these, joined by commas")
 parser.add_argument("--only", type=re.compile, help="only perturbations in whose names it is found, and none")

@@ -8,12 +8,12 @@ series of signal strengths in CSIFLOW_DATA, else in ../shared/data next to the c
 
 from __future__ import annotations
 
-import argparse
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import arguments
 import numpy as np
 from csi_ingest.synthetic import Scene, Segment, neighbourhood
 from csiflow.output import console, emit_json
@@ -164,7 +164,7 @@ ROWS: dict[str, tuple[float, str, Callable[[range], Row]]] = {
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = arguments.parser("rooms", __doc__)
     parser.add_argument("--seeds", type=int, default=200)
     parser.add_argument("--first-seed", type=int, default=1000)
     parser.add_argument("--only", nargs="+", default=[""], help="rows whose names begin like this")

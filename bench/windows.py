@@ -19,7 +19,6 @@ reached from its entry in the processor, looked at every eighth frame.
 
 from __future__ import annotations
 
-import argparse
 import gc
 import sys
 from collections.abc import Iterator
@@ -28,6 +27,7 @@ from time import perf_counter_ns, thread_time_ns
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any
 
+import arguments
 import msgspec
 import numpy as np
 from csi_events.processor import Entry, EventsProcessor
@@ -273,7 +273,7 @@ def shape(text: str) -> tuple[int, int]:
     return int(antennas), int(subcarriers)
 
 
-parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+parser = arguments.parser("windows", __doc__)
 parser.add_argument("--frames", type=int, default=20_500, help="timed frames of each shape")
 parser.add_argument("--runs", type=int, default=1, help="runs over the same frames, of which the least cost counts")
 parser.add_argument("--shape", type=shape, action="append", help="antennas x sub-carriers, such as 9x192; all if none")

@@ -1,6 +1,6 @@
 """What the streaming base costs a record, against aiokafka alone: both copy frames from one topic to another.
 
-    .venv/bin/python bench/streaming_forward.py [--records 60000] [--rate 8000 --seconds 5]
+    csiflow bench streaming [-- --records 60000] [-- --rate 8000 --seconds 5]
 
 Three stretches per contender, each contender on a fresh broker: a household's rate, a steady high rate and a backlog.
 Prints records/s, CPU microseconds a record (of the worker process alone) and latency; the last line is JSON.
@@ -19,6 +19,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import arguments
 import msgspec
 import psutil
 import uvloop
@@ -212,7 +213,7 @@ def compare(options: argparse.Namespace) -> dict[str, Any]:
 
 def main() -> int:
     """Run a worker, or both contenders on a broker of their own."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = arguments.parser("streaming", __doc__)
     parser.add_argument("--records", type=int, default=60_000, help="size of the backlog")
     parser.add_argument("--rate", type=float, default=8000.0, help="the steady rate, records a second")
     parser.add_argument("--seconds", type=float, default=5.0, help="length of the paced stretches")
