@@ -17,8 +17,10 @@ import msgspec
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
-from csi_schemas.calibration import REQUEST_SUFFIX, AnyCalibration, CalibrationRequest, StreamCalibration
+from csi_schemas.calibration import REQUEST_SUFFIX, AnyCalibration, CalibrationRequest
 from csi_schemas.topics import CALIBRATION
+
+from csi_events.stored import Stored, StoredCalibrationError, read
 
 log = structlog.get_logger(__name__)
 _decode = msgspec.json.Decoder(AnyCalibration).decode
@@ -29,7 +31,7 @@ RETRY_S = 5.0
 class KnownCalibrations:
     """The newest of every key; written by the feed's thread, read by the processors."""
 
-    stored: dict[str, StreamCalibration] = field(default_factory=dict)
+    stored: dict[str, Stored] = field(default_factory=dict)
     """By key, see :func:`csi_schemas.calibration.calibration_key`."""
     requests: dict[str, CalibrationRequest] = field(default_factory=dict)
     """By the same key."""
@@ -42,13 +44,15 @@ class KnownCalibrations:
             return
         try:
             message = _decode(value)
+            if isinstance(message, CalibrationRequest):
+                self.requests[plain] = message
+            else:
+                self.stored[plain] = read(message)
         except msgspec.DecodeError as error:
             log.warning("a record of csi.calibration.v1 cannot be read and is passed over", key=key, error=str(error))
-            return
-        if isinstance(message, CalibrationRequest):
-            self.requests[plain] = message
-        else:
-            self.stored[plain] = message
+        except StoredCalibrationError as error:
+            self.stored.pop(plain, None)
+            log.warning("a stored calibration cannot be used; the stream calibrates anew", key=key, error=str(error))
 
 
 class CalibrationFeed:

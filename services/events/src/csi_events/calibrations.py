@@ -16,7 +16,7 @@ from csi_events.baseline import Promise
 from csi_events.calibration_feed import KnownCalibrations
 from csi_events.messages import Source
 from csi_events.result import WindowResult
-from csi_events.stored import StoredCalibrationError, quiet_of, record_of, without_arrays, written
+from csi_events.stored import StoredCalibrationError, check_shape, record_of, written
 from csi_events.stream import Stream
 
 log = structlog.get_logger(__name__)
@@ -86,12 +86,13 @@ class StreamCalibrations:
             return
         shape = (self.about.stream.n_antennas, self.about.stream.n_subcarriers)
         try:
-            quiet = quiet_of(stored, shape)
+            check_shape(stored.quiet, shape)
         except StoredCalibrationError as error:
             log.warning(
                 "a stored calibration cannot be used; the stream calibrates anew", key=self.key, error=str(error)
             )
             self.known.stored.pop(self.key, None)
             return
-        stream.restore(quiet, stored.quiet_level, stored.quiet_tail, stored.last_ns)
-        self.record, self.written_ns = without_arrays(stored), now_ns
+        record = stored.record
+        stream.restore(stored.quiet, record.quiet_level, record.quiet_tail, record.last_ns)
+        self.record, self.written_ns = record, now_ns

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -13,6 +13,8 @@ from csi_events.gain_states import GainStates
 from csi_events.quiet import Quiet
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from csi_schemas.common import Origin
     from numpy.typing import NDArray
 
@@ -24,7 +26,36 @@ _encode = msgspec.json.Encoder().encode
 
 
 class StoredCalibrationError(ValueError):
-    """A stored calibration does not fit its stream; the message says what differs."""
+    """A stored calibration does not fit its stream, or itself; the message says what differs."""
+
+
+class Stored(NamedTuple):
+    """A calibration that was read."""
+
+    record: StreamCalibration
+    """Without its arrays: as lists of numbers they are eight times as large."""
+    quiet: Quiet
+    """The arrays."""
+
+
+def _numbers(row: NDArray[Any]) -> msgspec.Raw:
+    """Return the JSON of numbers: single precision has the digits it needs, not those of its double."""
+    return msgspec.Raw(orjson.dumps(row, option=orjson.OPT_SERIALIZE_NUMPY))
+
+
+_ARRAYS: dict[str, Callable[[Quiet], Any]] = {
+    "live": lambda quiet: [_numbers(np.flatnonzero(antenna)) for antenna in quiet.live],
+    "gain_read": lambda quiet: [_numbers(row) for row in quiet.gain.read],
+    "gain_write": lambda quiet: [_numbers(row) for row in quiet.gain.write],
+    "inverse_noise": lambda quiet: _numbers(quiet.inverse_noise),
+    "profile": lambda quiet: _numbers(quiet.profile),
+    "spread": lambda quiet: _numbers(quiet.spread),
+}
+"""The fields over sub-carriers, which a record kept in memory does without, and what is written of them."""
+
+
+def _left_out() -> dict[str, Any]:
+    return {name: [] for name in _ARRAYS}
 
 
 def record_of(
@@ -49,54 +80,30 @@ def record_of(
         last_ns=learnt.last_ns,
         frames=quiet.frames,
         rate_hz=round(quiet.rate_hz, 3),
-        live=[],
         subcarriers=quiet.live.shape[1],
-        gain_read=[],
-        gain_write=[],
-        inverse_noise=[],
         widths=quiet.widths.tolist(),
         level=quiet.level.tolist(),
-        profile=[],
-        spread=[],
         quiet_level=round(decision.level, 4),
         quiet_tail=round(decision.tail, 4),
         request=learnt.request,
-    )
-
-
-def without_arrays(stored: StreamCalibration) -> StreamCalibration:
-    """Return a record that was read as :func:`record_of` describes it: its lists are eight times as large as arrays."""
-    return msgspec.structs.replace(
-        stored, live=[], gain_read=[], gain_write=[], inverse_noise=[], profile=[], spread=[]
+        **_left_out(),
     )
 
 
 def written(record: StreamCalibration, quiet: Quiet) -> bytes:
     """Return the JSON of a record with the arrays of its calibration; 0.05 ms for each array of 1,728."""
-    arrays = {
-        "live": [_numbers(np.flatnonzero(antenna)) for antenna in quiet.live],
-        "gain_read": [_numbers(row) for row in quiet.gain.read],
-        "gain_write": [_numbers(row) for row in quiet.gain.write],
-        "inverse_noise": _numbers(quiet.inverse_noise),
-        "profile": _numbers(quiet.profile),
-        "spread": _numbers(quiet.spread),
-    }
+    arrays = {name: of(quiet) for name, of in _ARRAYS.items()}
     config = record.__struct_config__
     return _encode({config.tag_field: config.tag, **msgspec.structs.asdict(record), **arrays})
 
 
-def quiet_of(stored: StreamCalibration, shape: tuple[int, int]) -> Quiet:
+def read(stored: StreamCalibration) -> Stored:
     """Read a calibration.
 
-    Args:
-        stored: the record.
-        shape: (antennas, sub-carriers) of the stream that is to use it.
-
     Raises:
-        StoredCalibrationError: it is for another shape, or its arrays do not belong together.
+        StoredCalibrationError: its arrays do not belong together.
     """
-    if (len(stored.live), stored.subcarriers) != shape:
-        raise StoredCalibrationError(f"it is for {len(stored.live)} x {stored.subcarriers}, the stream has {shape}")
+    shape = len(stored.live), stored.subcarriers
     live = np.zeros(shape, dtype=bool)
     for antenna, numbers in enumerate(stored.live):
         if numbers and not 0 <= min(numbers) <= max(numbers) < shape[1]:
@@ -116,7 +123,7 @@ def quiet_of(stored: StreamCalibration, shape: tuple[int, int]) -> Quiet:
     if not stored.widths or len(stored.widths) != len(stored.level) or min(stored.widths) < 1:
         raise StoredCalibrationError("widths and level are not of one length")
     arrays = {name: np.array(lists, np.float32).reshape(len(lists), columns) for name, lists in rows.items()}
-    return Quiet(
+    quiet = Quiet(
         live=live,
         gain=GainStates(arrays["gain_read"], arrays["gain_write"]),
         inverse_noise=arrays["inverse_noise"][0],
@@ -128,8 +135,15 @@ def quiet_of(stored: StreamCalibration, shape: tuple[int, int]) -> Quiet:
         seconds=max(0.0, (stored.last_ns - stored.first_ns) * 1e-9),
         frames=stored.frames,
     )
+    return Stored(msgspec.structs.replace(stored, **_left_out()), quiet)
 
 
-def _numbers(row: NDArray[Any]) -> msgspec.Raw:
-    """Return the JSON of numbers: single precision has the digits it needs, not those of its double."""
-    return msgspec.Raw(orjson.dumps(row, option=orjson.OPT_SERIALIZE_NUMPY))
+def check_shape(quiet: Quiet, shape: tuple[int, int]) -> None:
+    """Ask whether a stream of ``shape`` (antennas, sub-carriers) can use a calibration.
+
+    Raises:
+        StoredCalibrationError: it is for another.
+    """
+    if quiet.live.shape != shape:
+        antennas, subcarriers = quiet.live.shape
+        raise StoredCalibrationError(f"it is for {antennas} x {subcarriers}, the stream has {shape}")
