@@ -286,3 +286,14 @@ def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("CSIFLOW_EVENTS_WINDOW_FRAMES", "1")
     with pytest.raises(ValueError, match="window_frames"):
         EventsSettings()
+
+
+@pytest.mark.parametrize(("overrides", "rate_hz"), [({"window_s": 0.2}, 10.0), ({"window_frames": 3}, 50.0)])
+def test_windows_that_are_set_to_be_short_are_judged(overrides: dict[str, Any], rate_hz: float) -> None:
+    """A window that holds all the frames its settings let it hold decides, if those are two or three."""
+    live = harness(**overrides)
+    live.send_frames(recording(1000, rate_hz=rate_hz), batch_size=50)
+    judged = [update for update in updates(live.published) if update.calibration and update.calibration.state == "ok"]
+    assert len(judged) > 50
+    assert {update.window.frames for update in judged} <= {2, 3}
+    assert {update.quality_verdict for update in judged[1:]} == {"Permit"}

@@ -119,12 +119,13 @@ def run(
     """
     shape = recording.amplitude.shape
     key = about or StreamKey("recording", shape[1], shape[2], None)
-    stream = stream or Stream(hold_ns)
+    rule = rule or WindowRule()
+    stream = stream or Stream(hold_ns, rule)
     if quiet is not None:
         stream.calibrate_with(quiet)
     described = Source(key, provenance, source)
     frames = np.ascontiguousarray(recording.amplitude, dtype=np.float32)
-    for first, stop, closed_by in windows(recording.t_ns, rule or WindowRule()):
+    for first, stop, closed_by in windows(recording.t_ns, rule):
         amplitude = frames[first:stop]
         iq = recording.iq[first:stop] if recording.iq is not None and shape[1] > 1 else None
         t_ns = recording.t_ns[first:stop]

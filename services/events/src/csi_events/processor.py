@@ -176,7 +176,7 @@ class EventsProcessor:
             key=stream.node_id.encode(),
             latest=Latest.of(stream.node_id, stream.label, frame.provenance, "sensing_update", self._latest_ns),
             window=WindowBuffer.empty(self._rule),
-            stream=Stream(self._hold_ns),
+            stream=Stream(self._hold_ns, self._rule),
             calibrations=StreamCalibrations(about, self._calibrations),
         )
 

@@ -19,6 +19,7 @@ from csi_events.open_window import Layout, OpenWindow, history_rows
 from csi_events.quiet import CALIBRATION_S, Quiet
 from csi_events.result import Verdict, WindowResult
 from csi_events.steps import at_once
+from csi_events.windows import WindowRule
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
 MIN_FRAMES = 4
 """A window of fewer usable frames does not decide anything, nor, where that is less, one of
 fewer than half of what it should hold, or of one."""
-LONGEST_WINDOW_S = 1.0
-"""A window is closed after this time at the latest, see :class:`csi_events.windows.WindowRule`."""
 GAP_S = 3.0
 """Silence (or 10 frame intervals, if longer) after which earlier frames are no longer compared with."""
 REMEDY = "run csiflow calibrate when nobody moves"
@@ -47,6 +46,8 @@ class Stream:
     """
 
     hold_ns: int
+    rule: WindowRule = field(default_factory=WindowRule)
+    """When its windows close: how many frames one should hold follows from that and the rate."""
     baseline: Baseline = field(default_factory=Baseline)
     memory: FeatureMemory = field(default_factory=FeatureMemory)
     judgement: Judgement = field(init=False)
@@ -258,7 +259,7 @@ class Stream:
             done = 0.0 if stretch is None else stretch.seconds
             reason = f"calibrating: {done:.0f} of {CALIBRATION_S:g} s"
             return self.judgement.undecided(Verdict("Defer", reason), now_ns, share, features)
-        needed = min(MIN_FRAMES, max(2, math.ceil(0.5 * LONGEST_WINDOW_S * quiet.rate_hz)))
+        needed = min(MIN_FRAMES, max(2, math.ceil(0.5 * self.rule.holds(quiet.rate_hz))))
         if count < needed or score is None:
             reason = f"{count} usable frames in the window; {needed} are needed"
             return self.judgement.undecided(Verdict("Defer", reason), now_ns, share, features)

@@ -19,6 +19,10 @@ class WindowRule(NamedTuple):
     duration_ns: int = 1_000_000_000
     """On a frame this much later (or earlier: a clock set back) than the window's first; the frame opens the next."""
 
+    def holds(self, rate_hz: float) -> float:
+        """Return how many frames a window holds at this rate."""
+        return min(self.frames, rate_hz * self.duration_ns * 1e-9)
+
 
 class ClosedWindow(NamedTuple):
     """The frames of one window, in order of arrival."""
