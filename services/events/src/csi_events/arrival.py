@@ -23,6 +23,9 @@ ROUGH = 0.5
 """... and neighbouring sub-carriers share less than this of how it differs: a body changes neighbours alike. Without it
 people who move in jerks at 10 frames/s lose as many frames as bad ones are found."""
 
+BLOCK = 256
+"""Columns of which sums are made at a time."""
+
 _AMPLITUDE = "void({0}[:,:,::1], float32[:,::1], float64[::1])"
 
 
@@ -37,14 +40,16 @@ def frame_amplitude(iq: NDArray[np.integer], amplitude: NDArray[np.float32], pro
     """
     antennas, subcarriers, _ = iq.shape
     for a in range(antennas):
+        received, row = iq[a], amplitude[a]
         for s in range(subcarriers):
-            i, q = np.float32(iq[a, s, 0]), np.float32(iq[a, s, 1])
-            amplitude[a, s] = np.sqrt(i * i + q * q)
-            profile[s] += amplitude[a, s]
+            i, q = np.float32(received[s, 0]), np.float32(received[s, 1])
+            row[s] = np.sqrt(i * i + q * q)
+        for s in range(subcarriers):  # apart, so that both loops are vectorised
+            profile[s] += row[s]
 
 
 @kernel("boolean(float32[:,::1], boolean[:,::1], int64[::1], float32[::1], float32[::1])")
-def normalised_frame(
+def normalised_frame(  # noqa: C901, PLR0912 - a branch for what is usual, which is vectorised
     amplitude: NDArray[np.float32],
     live: NDArray[np.bool_],
     edges: NDArray[np.int64],
@@ -66,26 +71,47 @@ def normalised_frame(
     antennas, subcarriers = amplitude.shape
     column = 0
     for a in range(antennas):
-        power, count, first = 0.0, 0, column
+        heard, looked_at = amplitude[a], live[a]
+        count = 0
         for s in range(subcarriers):
-            if live[a, s]:
-                x[column] = amplitude[a, s]
-                power += np.float64(amplitude[a, s]) ** 2
-                count += 1
-                column += 1
+            count += looked_at[s]
         if count == 0:
             continue
+        row = x[column : column + count]
+        if count == subcarriers:  # as is usual: nothing to pick, and the loop is vectorised
+            for s in range(subcarriers):
+                row[s] = heard[s]
+        else:
+            c = 0
+            for s in range(subcarriers):
+                if looked_at[s]:
+                    row[c] = heard[s]
+                    c += 1
+        power = 0.0
+        for c in range(count):
+            power += np.float64(row[c]) ** 2
         if power <= 0.0:
             return False
         scale = np.sqrt(count / power)
-        for c in range(first, column):
-            x[c] = x[c] * scale
+        for c in range(count):
+            row[c] = row[c] * scale
+        column += count
     for g in range(len(grouped)):
+        group = x[edges[g] : edges[g + 1]]
         mean = np.float32(0.0)
-        for c in range(edges[g], edges[g + 1]):
-            mean += x[c]
-        grouped[g] = mean / np.float32(edges[g + 1] - edges[g])
+        for c in range(len(group)):
+            mean += group[c]
+        grouped[g] = mean / np.float32(len(group))
     return column > 0
+
+
+@kernel("void(float32[:,::1], int64, int64)")
+def move_up(rows: NDArray[np.float32], first: int, count: int) -> None:
+    """Move ``count`` rows from ``first`` on to the beginning, in place: numpy copies rows that overlap twice."""
+    for f in range(count):
+        to, row = rows[f], rows[first + f]
+        for c in range(rows.shape[1]):
+            to[c] = row[c]
 
 
 @kernel("boolean(float32[:,::1], int64, float32[::1])")
@@ -121,6 +147,27 @@ def mend(rows: NDArray[np.float32], number: int, inverse_noise: NDArray[np.float
     for c in range(columns):
         rows[number, c] = np.float32(0.5) * (rows[number - 1, c] + rows[number + 1, c])
     return True
+
+
+@kernel("void(float32[:,::1], int64, int64, int64, float64[::1])")
+def _add_rows(rows: NDArray[np.float32], first: int, stop: int, left: int, sums: NDArray[np.float64]) -> None:
+    """Add ``rows[first:stop]``, from column ``left`` on, to ``sums``: four at a time, which loads the sums less often.
+
+    Single-precision amplitudes above 1e-6 add up without an error.
+    """
+    size = len(sums)
+    f = first
+    while f + 4 <= stop:
+        a, b = rows[f, left : left + size], rows[f + 1, left : left + size]
+        d, e = rows[f + 2, left : left + size], rows[f + 3, left : left + size]
+        for c in range(size):
+            sums[c] += (np.float64(a[c]) + np.float64(b[c])) + (np.float64(d[c]) + np.float64(e[c]))
+        f += 4
+    while f < stop:
+        a = rows[f, left : left + size]
+        for c in range(size):
+            sums[c] += a[c]
+        f += 1
 
 
 @kernel("float64(float32[:,::1], int64, float32[:,::1], float32[:,::1], float32[::1], int64[::1], float64[::1])")
@@ -159,29 +206,42 @@ def newest_score(  # noqa: C901, PLR0912, PLR0917 - numba takes arrays, not the 
         known += 1
     if known == 0:
         return np.nan
-    difference = np.zeros((known, columns))
-    near = np.zeros(columns)
-    for w in range(known):  # near holds the newest widths[w] rows; the same number before them is taken off again
-        for f in range(widths[w - 1] if w else 0, widths[w]):
-            for c in range(columns):
-                near[c] += rows[count - 1 - f, c]
-        for c in range(columns):
-            difference[w, c] = near[c]
-        for f in range(widths[w], 2 * widths[w]):
-            for c in range(columns):
-                difference[w, c] -= rows[count - 1 - f, c]
+    difference = np.empty((known, columns))
+    room = np.empty(BLOCK)
+    for left in range(0, columns, BLOCK):  # so many columns at a time: their sums stay next to the core
+        sums = room[: min(BLOCK, columns - left)]
+        sums[:] = 0.0
+        summed, halves, wholes = 0, 0, 0  # newest rows in the sums; widths that are half done, and done
+        while wholes < known:
+            more = 2 * widths[wholes]
+            if halves < known:
+                more = min(more, widths[halves])
+            _add_rows(rows, count - more, count - summed, left, sums)
+            summed = more
+            if halves < known and summed == widths[halves]:
+                apart = difference[halves, left : left + len(sums)]
+                for c in range(len(sums)):
+                    apart[c] = 2.0 * sums[c]
+                halves += 1
+            if summed == 2 * widths[wholes]:  # twice the sum of the newest rows less that of all
+                apart = difference[wholes, left : left + len(sums)]
+                for c in range(len(sums)):
+                    apart[c] -= sums[c]
+                wholes += 1
     excess = 0.0
     for w in range(known):
+        apart = difference[w]
         for d in range(len(read)):
+            reads, writes = read[d], write[d]
             along = 0.0
             for c in range(columns):
-                along += difference[w, c] * read[d, c]
+                along += apart[c] * reads[c]
             for c in range(columns):
-                difference[w, c] -= along * write[d, c]
-        size = 0.0
+                apart[c] -= along * writes[c]
+        total = 0.0
         for c in range(columns):
-            size += np.sqrt(abs(difference[w, c] * inverse_noise[c]))
-        excess += 4.0 * np.log(size / columns / (2.0 * widths[w]) ** 0.25 + 1e-6) - level[w]
+            total += np.sqrt(np.float32(abs(apart[c] * inverse_noise[c])))
+        excess += 4.0 * np.log(total / columns / (2.0 * widths[w]) ** 0.25 + 1e-6) - level[w]
     return excess / known
 
 
@@ -191,10 +251,14 @@ def add_products(
 ) -> None:
     """Write the products of row ``newest`` of ``x`` (frames, columns) with the rows up to it, in units of noise."""
     columns = x.shape[1]
+    scaled = np.empty(columns)
+    for c in range(columns):
+        scaled[c] = np.float64(x[newest, c]) * np.float64(inverse_noise[c]) ** 2
     for f in range(newest + 1):
+        row = x[f]
         total = 0.0
         for c in range(columns):
-            total += np.float64(x[f, c] * inverse_noise[c]) * np.float64(x[newest, c] * inverse_noise[c])
+            total += row[c] * scaled[c]
         products[f, newest] = products[newest, f] = total
 
 

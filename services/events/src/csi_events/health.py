@@ -106,7 +106,7 @@ class Health:
         found: dict[str, str] = {}
         if self.seconds >= LONGEST_S and self.rate_hz < LOW_RATE * quiet.rate_hz:
             found["rate"] = f"{self.rate_hz:.1f} frames/s where it was calibrated at {quiet.rate_hz:.1f}"
-        if self.loss > HIGH_LOSS:
+        if self.missing and self.loss > HIGH_LOSS:
             found["loss"] = f"{100 * self.loss:.0f} % of its frames are lost"
         if self.dead > MANY_DEAD * live:
             found["dead"] = f"{self.dead} of {live} sub-carriers carry no signal any more"

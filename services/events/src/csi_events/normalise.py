@@ -16,7 +16,7 @@ LIVE_SHARE = 0.05
 """A sub-carrier is live when its median amplitude exceeds this share of the stream's typical one."""
 STEP_VALUES = 1_500
 """Amplitudes of which medians are taken in one step."""
-COLUMN_US, VALUE_US, LAST_US = 0.35, 0.015, 60.0
+COLUMN_US, VALUE_US, LAST_US = 0.35, 0.015, 25.0
 """What such a step takes for a median and for a value, about, and the one that judges all medians."""
 
 
@@ -62,6 +62,20 @@ def add_medians(
         median[a, s] = np.median(values[:count]) if count else 0.0
 
 
+@kernel("float64(float64[:,::1])")
+def typical(median: NDArray[np.float64]) -> float:
+    """Median of what is above 0; infinite where nothing is. numpy's takes 0.1 ms whatever the size."""
+    values = np.empty(median.size)
+    count = 0
+    for a in range(median.shape[0]):
+        for s in range(median.shape[1]):
+            if median[a, s] > 0.0:
+                values[count] = median[a, s]
+                count += 1
+    middle: float = np.median(values[:count]) if count else np.inf
+    return middle
+
+
 def live_in_steps(amplitude: NDArray[np.float32]) -> Steps[NDArray[np.bool_]]:
     """Say which sub-carriers of (frames, antennas, sub-carriers) carry signal, (antennas, sub-carriers); in steps.
 
@@ -76,8 +90,7 @@ def live_in_steps(amplitude: NDArray[np.float32]) -> Steps[NDArray[np.bool_]]:
         yield step * (COLUMN_US + VALUE_US * frames)
         add_medians(amplitude, norm, first, min(first + step, median.size), median)
     yield LAST_US
-    alive = median[median > 0]
-    return np.asarray(median > LIVE_SHARE * (np.median(alive) if alive.size else np.inf))
+    return np.asarray(median > LIVE_SHARE * typical(median))
 
 
 @kernel("Tuple((float32[:,::1], boolean[::1]))(float32[:,:,::1], boolean[:,::1])")

@@ -13,6 +13,7 @@ from csi_events.arrival import (
     add_products,
     frame_amplitude,
     mend,
+    move_up,
     newest_score,
     normalised_frame,
     variance_of,
@@ -99,7 +100,8 @@ class OpenWindow:
     def binned(self) -> list[float]:
         """Mean amplitudes over frames and antennas in at most ``AMPLITUDE_BINS`` bins, to three decimals."""
         thousandths = binned_profile(self.profile, len(self.t_ns) * self.amplitude.shape[1], AMPLITUDE_BINS)
-        return [number / 1000.0 for number in thousandths.tolist()]
+        numbers: list[float] = (thousandths / 1000.0).tolist()
+        return numbers
 
     def row_mean(self) -> NDArray[np.float64]:
         """(live sub-carriers,): mean of the usable rows."""
@@ -123,11 +125,12 @@ class OpenWindow:
         count = len(self.usable)
         filled = self.before + count
         self.before = 0 if history is None else min(filled, history)
-        newest = self.rows[filled - self.before : filled]
         room = self.before + max(FRAMES, count)
         if len(self.rows) > room + FRAMES:  # fewer rows are needed than before
-            self.rows = np.zeros((room, self.rows.shape[1]), np.float32)
-        self.rows[: self.before] = newest
+            kept, self.rows = self.rows, np.zeros((room, self.rows.shape[1]), np.float32)
+            self.rows[: self.before] = kept[filled - self.before : filled]
+        else:
+            move_up(self.rows, filled - self.before, self.before)
         self.last = self.rows[max(0, self.before - 1) : self.before].copy()
         self.t_ns.clear()
         self.iq.clear()

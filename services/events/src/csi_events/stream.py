@@ -151,14 +151,15 @@ class Stream:
         """
         if self.open.closed:
             self._open_next()
-        if not self.open.t_ns:
+        opened = not self.open.t_ns
+        if opened:
             self._forget_across_gap(t_ns)
         self.open.add(t_ns, frame)
         if self.layout is not None:
             self.open.prepare(self.layout, self.baseline.quiet)
         since_ns, self.frame_ns = abs(t_ns - self.frame_ns), t_ns
         if not completes:
-            self._work(since_ns)
+            self._work(since_ns, opened=opened)
 
     def close(self, missing: int = 0) -> WindowResult:
         """Judge the open window, which has a frame at least.
@@ -219,10 +220,16 @@ class Stream:
         if self.open.t_ns:
             raise RuntimeError(f"{len(self.open.t_ns)} frames wait in the open window; calibrate between windows")
 
-    def _work(self, since_ns: int) -> None:
-        """Do what is due of chores, breathing and a calibration: more when frames come slowly."""
+    def _work(self, since_ns: int, *, opened: bool) -> None:
+        """Do what is due of chores, breathing and a calibration: more when frames come slowly.
+
+        To have ``opened`` a window, which puts by the one before, counts as a share.
+        """
+        shares = min(max(since_ns // SHARE_NS, 1), MOST_SHARES) - opened
+        if not shares:
+            return
         worked = False
-        for _ in range(min(max(since_ns // SHARE_NS, 1), MOST_SHARES)):
+        for _ in range(shares):
             if not self.chores.share() and not self.judgement.breathing.step():
                 break
             worked = True
