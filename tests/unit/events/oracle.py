@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
+from csi_events.arrival import LOUD, LOUD_ROUNDS
+from csi_events.band_gain import APART, band_parts
 from csi_events.change import KNOCK, lags
 from csi_events.gain_states import JUMP, MOST, OUTLIER, GainStates, few_values, forgets
 from csi_events.normalise import LIVE_SHARE, gain_normalised
@@ -27,6 +30,21 @@ def group_means(x: NDArray[np.floating], edges: NDArray[np.int64]) -> NDArray[np
     """Means of the columns from each edge up to the next."""
     parts = np.split(x, edges[1:-1], axis=1)
     return np.column_stack([part.mean(axis=1) for part in parts])
+
+
+def levelled(x: NDArray[np.floating], profile: NDArray[np.floating], live: NDArray[np.bool_]) -> NDArray[np.floating]:
+    """``x`` (frames, columns), every antenna divided by a fit of the profile in which parts far from most are cut."""
+    left = x.astype(np.float64)
+    for edges in band_parts(live):
+        parts = [slice(*pair) for pair in pairwise(edges.tolist()) if pair[0] < pair[1]]
+        own = np.array([np.sum(profile[part].astype(float) ** 2) for part in parts])
+        along = np.array([left[:, part] @ profile[part].astype(float) for part in parts]).reshape(len(parts), -1)
+        ratio = along[own > 0] / own[own > 0, None]
+        middle = np.median(ratio, axis=0)
+        most = APART * np.median(np.abs(ratio - middle), axis=0)
+        gain = middle + np.average(np.clip(ratio - middle, -most, most), axis=0, weights=own[own > 0])
+        left[:, edges[0] : edges[-1]] /= np.where(gain > 0, gain, 1.0)[:, None]
+    return left.astype(x.dtype)
 
 
 def shortened_differences(x: NDArray[np.floating], longest: float) -> NDArray[np.float64]:
@@ -72,7 +90,11 @@ def log_energy(y: NDArray[np.float64], m: int, i: int) -> float:
     if i + 1 < 2 * m:
         return float("nan")
     change = (y[i + 1 - m : i + 1].mean(axis=0) - y[i + 1 - 2 * m : i + 1 - m].mean(axis=0)) * np.sqrt(m / 2)
-    return float(4 * np.log(np.mean(np.sqrt(np.abs(change))) + 1e-6))
+    root = np.sqrt(np.abs(change))
+    size = np.mean(root)
+    for _ in range(LOUD_ROUNDS):
+        size = np.mean(np.minimum(root, LOUD * size))
+    return float(4 * np.log(size + 1e-6))
 
 
 def log_energies(y: NDArray[np.float64], widths: NDArray[np.int64], first: int = 0) -> NDArray[np.float64]:
@@ -98,8 +120,9 @@ def calibrate(amplitude: NDArray[np.float32], t_s: NDArray[np.float64]) -> Quiet
         return None
     rate_hz = frame_rate(t_s[usable])
     widths = np.array(lags(rate_hz, frames), dtype=np.int64)
-    gain = gain_states(x)
-    steady = removed(gain, x)
+    steady = levelled(x, x.mean(axis=0), live)
+    gain = gain_states(steady)
+    steady = removed(gain, steady)
     noise = noise_scale(steady)
     return Quiet(
         live=live,
@@ -120,5 +143,6 @@ def with_unseen_gain(quiet: Quiet, amplitude: NDArray[np.float32]) -> Quiet | No
     x, _ = gain_normalised(np.ascontiguousarray(amplitude), quiet.live)
     if len(x) < 4:
         return None
+    x = levelled(x, quiet.profile, quiet.live)
     joined = quiet.gain.joined(gain_states(removed(quiet.gain, x), switches_only=True))
     return replace(quiet, gain=joined) if len(joined.read) > len(quiet.gain.read) else None

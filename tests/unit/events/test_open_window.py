@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 from csi_events.arrival import ODD, ROUGH, mend
+from csi_events.band_gain import band_parts, level_rows
 from csi_events.breathing import GROUPS
 from csi_events.learning import calibrate
 from csi_events.levels import change_points
@@ -75,6 +76,7 @@ def test_frames_one_by_one_say_what_whole_windows_say(antennas: int, rate_hz: fl
     layout, window = Layout.of(quiet.live), OpenWindow()
     x, usable = gain_normalised(window_amplitude(iq[120:]), quiet.live)
     numbers = np.flatnonzero(usable)
+    plain, x = x, oracle.levelled(x, quiet.profile, quiet.live)
     _, scores = mended(x, quiet, scored=True)
     for first in range(0, 280, size):
         for number in range(first, min(first + size, 280)):
@@ -85,7 +87,7 @@ def test_frames_one_by_one_say_what_whole_windows_say(antennas: int, rate_hz: fl
         kept = mended(x[:last], quiet)[0][mine[:last]]
         np.testing.assert_allclose(window.x, kept, rtol=1e-5)
         edges = group_edges(quiet.live, GROUPS)
-        np.testing.assert_allclose(window.grouped[: mine.sum()], oracle.group_means(x[mine], edges), rtol=1e-5)
+        np.testing.assert_allclose(window.grouped[: mine.sum()], oracle.group_means(plain[mine], edges), rtol=1e-5)
         np.testing.assert_allclose(window.scores, scores[mine], atol=1e-4)
         middle = window.score()
         known = scores[mine][~np.isnan(scores[mine])]
@@ -168,3 +170,33 @@ def test_without_enough_frames_there_is_no_score() -> None:
     window.prepare(Layout.of(quiet.live), quiet)
     assert math.isnan(window.scores[0])
     assert window.score() is None
+
+
+@given(st.integers(1, 3), st.integers(1, 40), st.integers(1, 5), st.integers(0, 2**32 - 1))
+def test_rows_are_levelled_as_defined(antennas: int, subcarriers: int, frames: int, seed: int) -> None:
+    """Each antenna's gain is the fit in which far parts are cut, whichever sub-carriers are live."""
+    rng = np.random.default_rng(seed)
+    live = rng.random((antennas, subcarriers)) < 0.8
+    columns = int(live.sum())
+    profile = rng.uniform(0.1, 2, columns).astype(np.float32)
+    x = (profile * rng.uniform(0.5, 2, (frames, 1)) * rng.uniform(0.9, 1.1, (frames, columns))).astype(np.float32)
+    x[rng.random(x.shape) < 0.05] *= 4
+    expected = oracle.levelled(x, profile, live)
+    level_rows(x, 0, frames, profile, band_parts(live))
+    np.testing.assert_allclose(x, expected, rtol=1e-4)
+
+
+def test_an_interferer_does_not_move_the_other_subcarriers() -> None:
+    """Three of 30 sub-carriers three times as strong halve nothing else: the others stay within 1 % of their quiet.
+
+    Divided by the norm alone they fall by a quarter.
+    """
+    profile = np.linspace(0.8, 1.2, 30, dtype=np.float32)
+    live = np.ones((1, 30), np.bool_)
+    frame = profile * np.random.default_rng(1).normal(1.0, 0.01, 30).astype(np.float32)
+    frame[10:13] *= 3
+    row = (frame / np.sqrt(np.mean(frame**2)))[None]
+    others = np.r_[0:10, 13:30]
+    assert np.mean(row[0, others] / profile[others]) < 0.8
+    level_rows(row, 0, 1, profile, band_parts(live))
+    assert np.mean(row[0, others] / profile[others]) == pytest.approx(1.0, abs=0.01)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 
-MOVING_LOGIT = (-0.14, 1.04)
+MOVING_LOGIT = (-0.39, 1.13)
 """P(moves | excess) = logistic(a + b * excess) of labelled windows above the threshold at which motion begins.
 
 Fitted by ``bench/fit_confidence.py``, each source and answer weighted alike. Among the windows that pass a threshold
 the quiet ones are the loudest there are, so a fit to all windows would be too sure of them. Leaving one source out
-moves a between -0.8 and 0.5 and b between 0.8 and 1.4.
+moves a between -1.4 and 0.6 and b between 0.8 and 1.6.
 """
-QUIET_LOGIT = (-4.15, 2.74)
+QUIET_LOGIT = (-4.23, 2.79)
 """The same of all labelled windows: what is said where none passed the threshold."""
 SURE = 0.97
 """Highest confidence: of the windows that the fit, made without their source, holds for at least this likely, at least

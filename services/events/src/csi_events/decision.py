@@ -30,21 +30,21 @@ class Rules(NamedTuple):
 
     begin_margin: float = 0.81
     """Threshold at which motion begins: this much over the level ..."""
-    begin_tails: float = 2.61
+    begin_tails: float = 2.18
     """... plus this many scales of the quiet's tail."""
     begin_evidence: float = 0.33
     """Evidence that begins motion: log energy x seconds."""
-    last_margin: float = 0.53
+    last_margin: float = 0.45
     """Threshold below which motion ends: this much over the level, never above the one at which it begins ..."""
-    last_tails: float = 0.85
+    last_tails: float = 1.01
     """... plus this many scales of the quiet's tail."""
     end_evidence: float = 0.04
     """Evidence that ends motion: log energy x seconds."""
     tail: float = 0.2
     """Scale of the tail before anything is known, log energy."""
-    tail_prior_s: float = 34.0
+    tail_prior_s: float = 31.0
     """Time for which that prior counts, s."""
-    tail_memory_s: float = 129.0
+    tail_memory_s: float = 146.0
     """Time over which the tail is remembered, s."""
     tail_most: float = 1.2
     """Largest scale that is believed: nobody is so restless that nothing is motion."""
@@ -54,7 +54,7 @@ class Rules(NamedTuple):
     """Time constant with which it rises, s, once it is known so well; before that it is a mean."""
     level_trust: float = 2.0
     """Seconds of mean for which each second of calibration counts."""
-    last_share: float = 0.3
+    last_share: float = 0.31
     """Motion also ends below this share of its own strength, but never above the threshold at which it begins."""
     strength_s: float = 3.0
     """Time over which that strength is remembered, s."""

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from csi_events.arrival import LOUD, LOUD_ROUNDS
+from csi_events.band_gain import band_parts, level_rows
 from csi_events.change import KNOCK, lags
 from csi_events.eigen import leading
 from csi_events.gain_states import JUMP, MOST, OUTLIER, GainStates, few_values, forgets
@@ -44,7 +46,7 @@ PRODUCT_US, SUM_US = 7e-5, 5e-4
 BLOCK_US = 50.0
 """A step adds to so many rows of the sums as take this, one at least."""
 NORMALISE_US, MOMENTS_US, LENGTHS_US, SQUARES_US = 3e-3, 8e-4, 6e-4, 8e-4
-TURN_US, ALONG_US, REMOVE_US, ENERGY_US, JUMPS_US = 1e-3, 6e-4, 1e-3, 2.5e-3, 2e-3
+TURN_US, ALONG_US, REMOVE_US, ENERGY_US, JUMPS_US, LEVEL_US = 1e-3, 6e-4, 1e-3, 2.5e-3, 2e-3, 5e-3
 """What one value of a step takes, about: steps are put together so that a frame has no more than it can bear."""
 
 
@@ -94,6 +96,7 @@ def calibration_in_steps(amplitude: NDArray[np.float32], t_s: NDArray[np.float64
         add_moments(x, first, stop, total, squares)
     profile = x[0] + total / frames
     spread = np.sqrt(np.maximum(squares / frames - (total / frames) ** 2, 0.0))
+    yield from _levelled(x, live, profile.astype(np.float32))
     gain = yield from gain_states_in_steps(x, switches_only=False)
     for first, stop in _parts(frames, x.shape[1] * len(gain.read)):
         yield REMOVE_US * (stop - first) * x.shape[1] * len(gain.read)
@@ -126,6 +129,7 @@ def unseen_gain_in_steps(quiet: Quiet, amplitude: NDArray[np.float32]) -> Steps[
     x, _ = yield from _normalised(amplitude, quiet.live)
     if len(x) < 4:
         return None
+    yield from _levelled(x, quiet.live, quiet.profile)
     for first, stop in _parts(len(x), x.shape[1] * max(1, len(quiet.gain.read))):
         yield REMOVE_US * (stop - first) * x.shape[1] * len(quiet.gain.read)
         remove(x, *quiet.gain, first, stop)
@@ -155,6 +159,14 @@ def _normalised(
     return rows[:filled], usable
 
 
+def _levelled(x: NDArray[np.float32], live: NDArray[np.bool_], profile: NDArray[np.float32]) -> Steps[None]:
+    """Divide rows ``x`` (frames, columns) by their gain over ``profile`` (columns,), in place; in steps."""
+    parts = band_parts(live)
+    for first, stop in _parts(len(x), x.shape[1]):
+        yield LEVEL_US * (stop - first) * x.shape[1]
+        level_rows(x, first, stop, profile, parts)
+
+
 def noise_in_steps(x: NDArray[np.float32]) -> Steps[Noise]:
     """Read the frame-to-frame noise of every column of ``x`` (frames, columns), in the unit of ``x``; in steps."""
     count, columns = len(x) - 1, x.shape[1]
@@ -177,7 +189,7 @@ def level_in_steps(
     energy = np.full((len(widths), len(x)), np.nan)
     for first, stop in _parts(len(x), x.shape[1] * len(widths), least=8):
         yield ENERGY_US * (stop - first) * x.shape[1] * len(widths)
-        write_energies(x, noise, widths, first, stop, energy)
+        write_energies(x, noise, widths, first, stop, LOUD, LOUD_ROUNDS, energy)
     level = np.empty(len(widths))
     for w, width in enumerate(widths.tolist()):
         yield MEDIAN_US

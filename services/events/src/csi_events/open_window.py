@@ -18,6 +18,7 @@ from csi_events.arrival import (
     normalised_frame,
     variance_of,
 )
+from csi_events.band_gain import band_parts, level_out
 from csi_events.breathing import GROUPS, antenna_products, product_columns, product_count
 from csi_events.change import MAX_LAG
 from csi_events.levels import change_points
@@ -42,11 +43,13 @@ class Layout(NamedTuple):
     """See :func:`csi_events.normalise.group_edges`."""
     shared: NDArray[np.int64]
     """See :func:`csi_events.breathing.products.product_columns`."""
+    parts: NDArray[np.int64]
+    """See :func:`csi_events.band_gain.band_parts`."""
 
     @classmethod
     def of(cls, live: NDArray[np.bool_]) -> Layout:
         """Lay out live sub-carriers."""
-        return cls(live, group_edges(live, GROUPS), product_columns(live))
+        return cls(live, group_edges(live, GROUPS), product_columns(live), band_parts(live))
 
 
 @dataclass(slots=True)
@@ -181,8 +184,7 @@ class OpenWindow:
             self.grouped = _grown(self.grouped)
         if self.before + count == len(self.rows):
             self.rows = _grown(self.rows)
-        row = self.rows[self.before + count]
-        if not normalised_frame(self.amplitude[number], layout.live, layout.edges, row, self.grouped[count]):
+        if not self._normalise(number, count, layout, quiet):
             return
         if iq is None:
             self.antenna_pairs = None
@@ -195,6 +197,15 @@ class OpenWindow:
             antenna_products(iq, layout.shared, self.antenna_pairs[count])
         self.usable.append(number)
         self._compare(count, quiet)
+
+    def _normalise(self, number: int, count: int, layout: Layout, quiet: Quiet | None) -> bool:
+        """Make the row and the groups of usable frame ``count`` of frame ``number``, if that can be used."""
+        row = self.rows[self.before + count]
+        if not normalised_frame(self.amplitude[number], layout.live, layout.edges, row, self.grouped[count]):
+            return False
+        if quiet is not None:
+            level_out(row, quiet.profile, layout.parts)
+        return True
 
     def _compare(self, count: int, quiet: Quiet | None) -> None:
         """Add up the row of usable frame ``count``, and compare it with those before it.
@@ -238,8 +249,7 @@ class OpenWindow:
         if layout is None:
             return
         for place, number in enumerate(self.usable):
-            row = self.rows[self.before + place]
-            normalised_frame(self.amplitude[number], layout.live, layout.edges, row, self.grouped[place])
+            self._normalise(number, place, layout, quiet)
             self._compare(place, quiet)
 
     def score(self) -> float | None:

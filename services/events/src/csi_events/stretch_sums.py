@@ -105,21 +105,23 @@ def add_moments(
             squares[c] += away * away
 
 
-@kernel("void(float32[:,::1], float64[::1], int64[::1], int64, int64, float64[:,::1])")
+@kernel("void(float32[:,::1], float64[::1], int64[::1], int64, int64, float64, int64, float64[:,::1])")
 def write_energies(  # noqa: PLR0917 - a kernel takes no structs
     x: NDArray[np.float32],
     noise: NDArray[np.float64],
     widths: NDArray[np.int64],
     first: int,
     stop: int,
+    loud: float,
+    rounds: int,
     energy: NDArray[np.float64],
 ) -> None:
     """Write the log energies (widths, frames) of frames ``first`` to ``stop`` that have theirs, in units of noise.
 
-    What an energy is, :func:`csi_events.arrival.newest_score` says.
+    What an energy is, :func:`csi_events.arrival.newest_score` says, and what ``loud`` and ``rounds`` are its constants.
     """
     columns = x.shape[1]
-    near, far = np.empty(columns), np.empty(columns)
+    near, far, root = np.empty(columns), np.empty(columns), np.empty(columns)
     for w in range(len(widths)):
         m = widths[w]
         for f in range(max(first, 2 * m - 1), stop):
@@ -135,5 +137,10 @@ def write_energies(  # noqa: PLR0917 - a kernel takes no structs
                     far[c] += np.float64(x[f - m, c]) - np.float64(x[f - 2 * m, c])
             size = 0.0
             for c in range(columns):
-                size += np.sqrt(abs(near[c] - far[c]) / noise[c])
+                root[c] = np.sqrt(abs(near[c] - far[c]) / noise[c])
+                size += root[c]
+            for _ in range(rounds):
+                most, size = loud * size / columns, 0.0
+                for c in range(columns):
+                    size += min(root[c], most)
             energy[w, f] = 4.0 * np.log(size / columns / (2.0 * m) ** 0.25 + 1e-6)
