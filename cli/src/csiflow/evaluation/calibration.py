@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -76,6 +77,11 @@ def first_quiet(labelled: LabelledRecording, skip_s: float = 0.0) -> Stretch | N
     stop = min(max(int(np.searchsorted(t, wanted)), first + 2), end)
     settled = stop if stop - first >= ENOUGH else min(first + LONGEST_SETTLING, end)
     return Stretch(first, settled if stop - first < FEWEST else stop, max(stop, settled))
+
+
+def time_of(labelled: LabelledRecording, frame: int) -> float:
+    """Return the time of a frame from which something is counted, s; never after the last one."""
+    return float(labelled.seconds[frame]) if frame < len(labelled.seconds) else math.inf
 
 
 def foreign_wait_s(labelled: LabelledRecording) -> float:

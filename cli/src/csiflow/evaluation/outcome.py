@@ -21,6 +21,7 @@ from csiflow.evaluation.calibration import (
     first_quiet,
     foreign_wait_s,
     learn,
+    time_of,
 )
 from csiflow.evaluation.curves import (
     Curve,
@@ -178,13 +179,9 @@ def choose(labelled: LabelledRecording, settings: Settings, shared: Calibration 
         reason = f"{calibration.recording} cannot calibrate it: {theirs} antennas and sub-carriers, here {ours}"
         calibration = None
     own = calibration is not None and calibration.recording == labelled.name
-    t = labelled.seconds
     wait_s = foreign_wait_s(labelled)
-    counted = stretch.counted if stretch else int(np.searchsorted(t, wait_s))
-    since_s = wait_s
-    if own:
-        since_s = float(t[counted]) if counted < len(t) else math.inf
-    return Chosen(calibration, reason, counted, since_s)
+    counted = stretch.counted if stretch else int(np.searchsorted(labelled.seconds, wait_s))
+    return Chosen(calibration, reason, counted, time_of(labelled, counted) if own else wait_s)
 
 
 def judge(labelled: LabelledRecording, settings: Settings, shared: Calibration | None) -> Outcome:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from csiflow.evaluation.answers import frame_answers, judged_answers
 from csiflow.evaluation.breaths import by_second
-from csiflow.evaluation.calibration import Calibration, first_quiet, foreign_wait_s, learn
+from csiflow.evaluation.calibration import Calibration, first_quiet, foreign_wait_s, learn, time_of
 from csiflow.evaluation.labels import QUIET, Labelling
 from csiflow.evaluation.motion import Motion, count_motion
 from csiflow.evaluation.nulls import white
@@ -211,10 +211,7 @@ def _counted_from(task: Task, labelled: LabelledRecording, sent: LabelledRecordi
     whole, part = first_quiet(labelled, task.skip_s), first_quiet(sent, task.skip_s)
     assert whole is not None  # noqa: S101 - part of it calibrated, for the type checker
     assert part is not None  # noqa: S101 - the same
-    return max(
-        float(recording.seconds[frame]) if frame < len(recording.seconds) else np.inf
-        for recording, frame in ((labelled, whole.counted), (sent, part.stop))
-    )
+    return max(time_of(labelled, whole.counted), time_of(sent, part.stop))
 
 
 def _count_breaths(found: Robust, task: Task, judged: list[Judged], sent: LabelledRecording) -> None:
