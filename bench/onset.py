@@ -2,8 +2,9 @@
 
     csiflow bench onset [-- --curve] [-- --leave-one-out]
 
-Every onset, every miss and every false onset is listed on stderr; the last line, on stdout, is JSON. docs/onset.md
-explains the columns. The recordings are in CSIFLOW_DATA, else in ../shared/data next to the checkout.
+What is counted is what ``csiflow eval`` counts, by the same code: this runs the detector alone, at any wanted rate and
+with any priors. Every onset, every miss and every false onset is listed on stderr; the last line, on stdout, is JSON.
+docs/onset.md explains the columns. The recordings are in CSIFLOW_DATA, else in ../shared/data next to the checkout.
 """
 
 from __future__ import annotations
@@ -18,99 +19,75 @@ import numpy as np
 from csi_introspection.onset import FALSE_PER_HOUR, WARM_UP, new_onset
 from csi_introspection.onset_offline import follow_onsets
 from csi_introspection.onset_tail import PRIORS
+from csiflow.evaluation.onsets import Alarms, Onset, count_alarms, count_onsets, false_onsets, onset_figures
 from csiflow.output import console, emit_json
-from onset_recordings import Labelled, Priors, data_folder, quiet_tail
+from onset_recordings import Flags, Labelled, Priors, data_folder
 
 RATES = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 WIDTHS = (1, 64, 192)
 COST_FRAMES = 50_000
-RESTLESS = "qiang"
-"""Source whose quiet is of people told to sit or lie, who fidget: reported apart."""
+KINDS = ("abrupt", "gentle")
+NEAR_S = 1.0
+"""The windowed path agrees with a false onset when it says motion while that lasts, or this soon after."""
 
 
-def has_onsets(file: str) -> bool:
-    """Recordings in which motion follows quiet."""
-    source, name = file.split("/")
-    return source == "GeoTec" or name.endswith(("_sequence.npz", "_session.npz")) or name.startswith("test_")
+def p90(onsets: list[Onset]) -> int | None:
+    """Return the frames by which nine of ten onsets that could be timed were answered; None where that is never."""
+    frames = [np.inf if onset.frames is None else onset.frames for onset in onsets if not onset.already]
+    value = float(np.quantile(frames, 0.9, method="higher")) if frames else np.inf
+    return int(value) if np.isfinite(value) else None
 
 
-def only_quiet(file: str) -> bool:
-    """Recordings in which nothing should move. IALR's are in its sessions."""
-    source, name = file.split("/")
-    if source == RESTLESS:
-        return name.startswith(("0510_sitting", "0510_lying"))
-    starts = {"espectre": "baseline_", "vasilis": "none_", "tharium": "control_", "BreathSense": ""}
-    return source in starts and name.startswith(starts[source])
+def figures(onsets: list[Onset]) -> dict[str, Any]:
+    """Return what ``csiflow eval`` says of these onsets, with their number by frame and the slow ones."""
+    frames = [onset.frames for onset in onsets if not onset.already and onset.frames is not None]
+    by_frame = {f"by_frame_{n}": sum(each <= n for each in frames) for n in (1, 2, 3)}
+    return {**onset_figures(onsets), "frames_p90": p90(onsets), **by_frame}
 
 
-def group(labelled: Labelled) -> str:
-    """The row of the table a recording's onsets are in."""
-    return f"{labelled.source} {labelled.kind}" if labelled.onsets else labelled.source
-
-
-def frames_of(answer: int | str | None) -> float:
-    """An answer as frames from the label; an early one counts as given on the first frame, a missing one never."""
-    return 1.0 if answer == "early" else np.inf if answer is None else float(answer)
-
-
-def at_quantile(values: list[float], quantile: float, digits: int = 0) -> float | None:
-    """A quantile, of which at least that share is no greater; None where that is a miss or there is nothing."""
-    value = float(np.quantile(values, quantile, method="higher")) if values else np.inf
-    return round(value, digits) if np.isfinite(value) else None
-
-
-def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """Medians over the onsets at which a path was not in motion already.
-
-    ``ratio`` is of frames, in which the first moving frame is 1; ``ratio_of_seconds`` of the time after the label,
-    for which that frame's is 0 and is taken as one interval.
-    """
-    free = [r for r in rows if "on" not in {r["onset"], r["window"]}]
-    pairs = [(frames_of(r["onset"]), frames_of(r["window"])) for r in free]
-    ratios = [window / ours for ours, window in pairs if np.isfinite([ours, window]).all()]
-    seconds = [max(window - 1, 1) / max(ours - 1, 1) for ours, window in pairs if np.isfinite([ours, window]).all()]
-    ours = [frames_of(r["onset"]) for r in rows if r["onset"] != "on"]
-    window = [frames_of(r["window"]) for r in rows if r["window"] != "on"]
+def about_false(one: Labelled, flags: Flags, frame: int) -> dict[str, Any]:
+    """Describe a false onset: when, on what evidence, how long it lasted, and whether the windows saw motion too."""
+    t = one.recording.seconds
+    still = np.flatnonzero(~flags.moving[frame:])
+    end = frame + int(still[0]) if len(still) else len(t) - 1
+    until = int(np.searchsorted(t, t[end] + NEAR_S))
+    channel = int(np.nanargmax(flags.evidence[frame, :, 0] - flags.evidence[frame, :, 1]))
     return {
-        "onsets": len(rows),
-        "median_frames": at_quantile(ours, 0.5),
-        "p90_frames": at_quantile(ours, 0.9),
-        "missed": sum(r["onset"] is None for r in rows),
-        "already_on": sum(r["onset"] == "on" for r in rows),
-        "early": sum(r["onset"] == "early" for r in rows),
-        "window_median_frames": at_quantile(window, 0.5),
-        "window_missed": sum(r["window"] is None for r in rows),
-        "window_already_on": sum(r["window"] in {"on", "early"} for r in rows),
-        "ratio": at_quantile(ratios, 0.5, 1),
-        "ratio_of_seconds": at_quantile(seconds, 0.5, 1),
+        "file": one.file,
+        "at_s": round(float(t[frame]), 1),
+        "before_end_s": round(float(t[-1] - t[frame]), 1),
+        "lasts_s": round(float(t[end] - t[frame]), 1),
+        "evidence": [round(float(value), 2) for value in flags.evidence[frame, channel]],
+        "windows_too": bool(one.windows.moving[frame:until].any()),
     }
 
 
-def measure(labelled: list[Labelled], rate: float, priors: dict[str, Priors], *, window: bool) -> dict[str, Any]:
+def measure(labelled: list[Labelled], rate: float, priors: dict[str, Priors]) -> dict[str, Any]:
     """Run the detector over all recordings at one wanted rate; ``priors`` by source, the shipped ones by default."""
-    onsets: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    onsets: dict[str, list[Onset]] = defaultdict(list)
+    every: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    alarms: dict[str, Alarms] = defaultdict(Alarms)
     false: list[dict[str, Any]] = []
-    seconds: dict[str, float] = defaultdict(float)
     for one in labelled:
-        answers, evidence = one.detect(rate, priors.get(one.source, PRIORS))
-        onset, moving = answers[:, 0] > 0, answers[:, 1] > 0
-        for begin, end in one.onsets:
-            row = {"file": one.file, "at_s": round(float(one.t_s[begin]), 2)}
-            row["onset"] = one.answer(onset, moving, begin, end)
-            row["window"] = one.answer(*one.window_starts, begin, end) if window else None
-            onsets[group(one)].append(row)
-        seconds[one.source] += one.quiet_s
-        for i in one.false_onsets(onset):
-            channel = int(np.argmax(evidence[i, :, 0] - evidence[i, :, 1]))
-            evidence_at = [round(float(v), 2) for v in evidence[i, channel]]
-            false.append({"file": one.file, "at_s": round(float(one.t_s[i]), 2), "evidence": evidence_at})
+        flags = one.detect(rate, priors.get(one.source, PRIORS))
+        counted = one.chosen.counted
+        for onset in count_onsets(one.recording, flags, one.windows, counted).found:
+            name = f"{one.source} {'abrupt' if onset.abrupt else 'gentle'}"
+            onsets[name].append(onset)
+            every[name].append({"file": one.file, **onset.figures()})
+        alarms[one.source].add(count_alarms(one.recording, flags, one.windows, counted))
+        false += [about_false(one, flags, i) for i in false_onsets(one.recording, flags, counted)]
+    total = Alarms()
+    for each in alarms.values():
+        total.add(each)
+    of_kind = {kind: [o for name, found in onsets.items() if name.endswith(kind) for o in found] for kind in KINDS}
     return {
-        "onsets": {name: summary(rows) for name, rows in onsets.items()},
-        "abrupt": summary([row for name, rows in onsets.items() if name.endswith("spliced") for row in rows]),
-        "gentle": summary([row for name, rows in onsets.items() if name.endswith("gentle") for row in rows]),
-        "every_onset": dict(onsets),
+        **{kind: figures(found) for kind, found in of_kind.items()},
+        "onsets": {name: figures(found) for name, found in onsets.items()},
+        "false_alarms": total.figures(),
+        "false_by_source": {name: each.figures() for name, each in alarms.items() if each.quiet_s},
+        "every_onset": dict(every),
         "false": false,
-        "quiet_s": {name: round(value) for name, value in seconds.items()},
     }
 
 
@@ -121,14 +98,12 @@ def priors_without(labelled: list[Labelled]) -> dict[str, Priors]:
     """
     by_source: dict[str, list[Any]] = defaultdict(list)
     for one in labelled:
-        _, evidence = one.detect(FALSE_PER_HOUR)
-        tail = quiet_tail(one, evidence, WARM_UP)
+        tail = one.quiet_tail(one.detect(FALSE_PER_HOUR).evidence, WARM_UP)
         if tail is not None:
             by_source[one.source].append(tail)
     own = {source: np.median(tails, axis=0) for source, tails in by_source.items()}
-    sources = {one.source for one in labelled}
     result: dict[str, Priors] = {}
-    for source in [*sorted(sources), "all"]:
+    for source in [*sorted({one.source for one in labelled}), "all"]:
         quartile = np.quantile([value for name, value in own.items() if name != source], 0.25, axis=0)
         result[source] = tuple((round(float(f), 3), round(float(e), 3)) for f, e in quartile)
         console.print(f"priors without {source}: {result[source]}")
@@ -156,25 +131,25 @@ def show(result: dict[str, Any]) -> None:
     for name, rows in result["every_onset"].items():
         console.print(f"[bold]{name}[/] {json.dumps(result['onsets'][name])}")
         for row in rows:
-            console.print(f"   {row['file']:44s} {row['at_s']:8.2f} s  onset {row['onset']}  window {row['window']}")
-    for name in ("abrupt", "gentle"):
+            ours = "early" if row["early"] else "on" if row["already"] else row["frames"]
+            console.print(f"   {row['file']:44s} {row['at_s']:8.2f} s  onset {ours}  window {row['window_frames']}")
+    for name in KINDS:
         console.print(f"[bold]{name}[/] {json.dumps(result[name])}")
     for row in result["false"]:
-        console.print(f"false onset: {row['file']:44s} {row['at_s']:8.2f} s  evidence, threshold {row['evidence']}")
+        console.print(f"false onset: {json.dumps(row)}")
+    console.print(f"false onsets: {json.dumps(result['false_alarms'])}")
 
 
-def rates(result: dict[str, Any]) -> dict[str, Any]:
-    """False onsets an hour, with and without the restless source."""
-    counted = [row["file"].split("/")[0] for row in result["false"]]
-    calm_s = sum(value for name, value in result["quiet_s"].items() if name != RESTLESS)
-    calm = sum(source != RESTLESS for source in counted)
-    restless_s = result["quiet_s"].get(RESTLESS, 0)
+def point(result: dict[str, Any], rate: float) -> dict[str, Any]:
+    """Return a point of the curve: false onsets by source, and how soon onsets were answered."""
+    counts = {name: each["onset"]["count"] for name, each in result["false_by_source"].items()}
+    keys = ("frames_median", "frames_p90", "missed", "already", "early")
     return {
-        "false_onsets": calm,
-        "calm_s": calm_s,
-        "false_per_quiet_hour": round(3600 * calm / max(calm_s, 1), 1),
-        "restless_false_onsets": len(counted) - calm,
-        "restless_s": restless_s,
+        "false_per_hour": rate,
+        "counted": result["false_alarms"]["onset"],
+        "by_source": {name: count for name, count in counts.items() if count},
+        **{name: {key: each[key] for key in keys} for name, each in result["onsets"].items()},
+        **{kind: {key: result[kind][key] for key in ("ratio_vs_window", "ratio_of_ms")} for kind in KINDS},
     }
 
 
@@ -186,21 +161,17 @@ def main() -> None:
     parser.add_argument("--leave-one-out", action="store_true", help="priors for a source from the other sources")
     options = parser.parse_args()
     folder = data_folder()
-    manifest = json.loads((folder / "manifest.json").read_text())
-    labelled = [Labelled.load(folder, m) for m in manifest if has_onsets(m["file"]) or only_quiet(m["file"])]
+    every = [Labelled.load(folder, path) for path in sorted(folder.rglob("*.npz"))]
+    labelled = [one for one in every if one.has_quiet]
     priors = priors_without(labelled) if options.leave_one_out else {}
-    result = measure(labelled, options.rate, priors, window=True)
+    result = measure(labelled, options.rate, priors)
     show(result)
-    line: dict[str, Any] = {"false_per_hour": options.rate, **result, **rates(result), "us_per_frame": cost()}
+    line: dict[str, Any] = {"false_per_hour": options.rate, **result, "us_per_frame": cost()}
     if options.curve:
         line["curve"] = []
         for rate in RATES:
-            at = measure(labelled, rate, priors, window=False)
-            point = {"false_per_hour": rate, **rates(at)}
-            for name, value in at["onsets"].items():
-                point[name] = [value["median_frames"], value["p90_frames"], value["missed"], value["early"]]
-            line["curve"].append(point)
-            console.print(json.dumps(point))
+            line["curve"].append(point(measure(labelled, rate, priors), rate))
+            console.print(json.dumps(line["curve"][-1]))
     emit_json(line)
 
 

@@ -1,30 +1,25 @@
-"""The labelled recordings as the onset benchmark sees them, and the two detectors run over one."""
+"""The labelled recordings as ``csiflow eval`` sees them, and the onset detector alone run over one."""
 
 from __future__ import annotations
 
 import os
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from csi_events.offline import Recording, run
 from csi_introspection.arrays import Float32, Float64
 from csi_introspection.features import learn_layout
 from csi_introspection.onset import new_onset
+from csi_introspection.onset_channels import PAIR
 from csi_introspection.onset_offline import follow_onsets
 from csi_introspection.onset_tail import BLOCK, KINDS, PEAKS, PRIORS
-from csi_schemas.events import MotionStarted
+from csi_introspection.stream import LAYOUT_FRAMES
+from csiflow.evaluation.answers import WindowAnswers, window_answers
+from csiflow.evaluation.labels import QUIET, Labelling
+from csiflow.evaluation.outcome import Chosen, Settings, choose
+from csiflow.evaluation.recording import LabelledRecording, load
 from numpy.typing import NDArray
-
-LAYOUT_FRAMES = 16
-CALIBRATION_S = 10.0
-AFTER_MOTION_S = 1.0
-"""The second after a motion label belongs to nobody."""
-EARLY_S = 0.25
-"""A flag this shortly before a motion label is an early answer: borders drawn by eye are no better."""
 
 Priors = tuple[tuple[float, float], ...]
 
@@ -41,30 +36,31 @@ def data_folder() -> Path:
     return folder
 
 
+@dataclass(frozen=True)
+class Flags:
+    """What the detector says."""
+
+    onset: NDArray[np.bool_]
+    """(T,)."""
+    moving: NDArray[np.bool_]
+    """(T,)."""
+    evidence: Float32
+    """(T, channels, 2) evidence and threshold; nan while the layout was learnt."""
+
+
 @dataclass
 class Labelled:
-    """One recording from its first quiet frame on."""
+    """One recording, what calibrates its windowed path, and from where on it is counted."""
 
     file: str
-    meta: dict[str, Any]
-    recording: Recording
-    moves: NDArray[np.int8]
-    """(T,) 1 motion, 0 quiet, -1 neither."""
+    recording: LabelledRecording
+    chosen: Chosen
 
     @classmethod
-    def load(cls, folder: Path, meta: dict[str, Any]) -> Labelled:
-        """Read a recording named by the manifest."""
-        with np.load(folder / meta["file"]) as z:
-            labels = z["label_names"][z["label"]]
-            moves = np.where(np.isin(labels, meta["motion_labels"]), 1, -1)
-            moves[np.isin(labels, meta["quiet_labels"])] = 0
-            first = int(np.argmax(moves == 0))
-            t_ns = z["t_ns"][first:]
-            if "iq" in z:
-                recording = Recording.from_iq(z["iq"][first:], t_ns)
-            else:
-                recording = Recording(t_ns, np.ascontiguousarray(z["amplitude"][first:], np.float32))
-        return cls(meta["file"], meta, recording, moves[first:].astype(np.int8))
+    def load(cls, folder: Path, path: Path) -> Labelled:
+        """Read a recording in ``folder``."""
+        recording = load(path, str(path), Labelling())
+        return cls(path.relative_to(folder).as_posix(), recording, choose(recording, Settings(), None))
 
     @property
     def source(self) -> str:
@@ -72,22 +68,14 @@ class Labelled:
         return self.file.split("/", maxsplit=1)[0]
 
     @property
-    def kind(self) -> str:
-        """``spliced``: recordings joined at the label. ``gap``: a recording gap precedes it. Else ``gentle``."""
-        if self.meta["spliced"]:
-            return "spliced"
-        return "gap" if self.file.endswith("_session.npz") else "gentle"
-
-    @cached_property
-    def t_s(self) -> Float64:
-        """(T,) seconds from the first quiet frame."""
-        t_ns = self.recording.t_ns
-        return np.asarray((t_ns - t_ns[0]) * 1e-9, np.float64)
+    def has_quiet(self) -> bool:
+        """Whether anything can be counted in it."""
+        return bool((self.recording.truth == QUIET).any())
 
     @cached_property
     def values(self) -> Float32:
-        """(T, D) live amplitudes, every antenna of root mean square 1."""
-        amplitude = self.recording.amplitude
+        """(T, D) live amplitudes, every antenna of root mean square 1; nan where one heard nothing."""
+        amplitude = self.recording.recording.amplitude
         frames, antennas, _ = amplitude.shape
         flat = amplitude.reshape(frames, -1)
         layout = learn_layout(flat[:LAYOUT_FRAMES].mean(0, dtype=np.float64), antennas)
@@ -95,74 +83,33 @@ class Labelled:
             raise ValueError(f"{self.file}: no live sub-carriers in the first {LAYOUT_FRAMES} frames")
         per_antenna = np.split(flat[:, layout.live], layout.edges[layout.bins : -1 : layout.bins], axis=1)
         rms = [np.sqrt((x * x).mean(1, keepdims=True)) for x in per_antenna]
-        return np.concatenate([x / np.where(r > 0, r, 1) for x, r in zip(per_antenna, rms, strict=True)], 1)
+        return np.concatenate([x / np.where(r > 0, r, np.nan) for x, r in zip(per_antenna, rms, strict=True)], 1)
 
     @cached_property
-    def onsets(self) -> list[tuple[int, int]]:
-        """First frame of every labelled motion that follows something else, and the frame after its last."""
-        change = np.flatnonzero(np.diff(self.moves)) + 1
-        borders = [*change.tolist(), len(self.moves)]
-        return [(a, b) for a, b in pairwise(borders) if self.moves[a] == 1]
+    def windows(self) -> WindowAnswers:
+        """What the windowed path says."""
+        return window_answers(self.recording, self.chosen.calibration)
 
-    @cached_property
-    def first_quiet(self) -> int:
-        """Frames of the stretch that calibrates the windowed path: the first quiet one, at most 10 s of it."""
-        stop = int(np.argmax(self.moves != 0)) or len(self.moves)
-        return min(stop, max(int(np.searchsorted(self.t_s, CALIBRATION_S)), 4))
+    def detect(self, false_per_hour: float, priors: Priors = PRIORS) -> Flags:
+        """Run a new detector, from the frame after those that tell the layout on, as the service does."""
+        detector = new_onset(self.values.shape[1], false_per_hour, priors)
+        t_s: Float64 = self.recording.seconds
+        answers, evidence = follow_onsets(self.values[LAYOUT_FRAMES:], t_s[LAYOUT_FRAMES:], detector)
+        unknown = np.full((LAYOUT_FRAMES, *evidence.shape[1:]), np.nan, np.float32)
+        flags = np.concatenate([np.zeros((LAYOUT_FRAMES, 2), np.int8), answers]) > 0
+        return Flags(flags[:, 0], flags[:, 1], np.concatenate([unknown, evidence]))
 
-    @cached_property
-    def quiet(self) -> NDArray[np.bool_]:
-        """(T,) quiet by label, and not just after motion."""
-        moved = np.maximum.accumulate(np.where(self.moves != 0, self.t_s, -np.inf))
-        return np.asarray((self.moves == 0) & (self.t_s - moved > AFTER_MOTION_S))
-
-    @cached_property
-    def quiet_s(self) -> float:
-        """Seconds of quiet, gaps not counted."""
-        return float(np.minimum(np.diff(self.t_s, append=self.t_s[-1]), 1.0)[self.quiet].sum())
-
-    @cached_property
-    def window_starts(self) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-        """(T,) twice: frames that close a window with MotionStarted, and the windowed path's motion state."""
-        starts, moving = np.zeros(len(self.moves), bool), np.zeros(len(self.moves), bool)
-        for window in run(self.recording, self.recording.calibrate(0, self.first_quiet)):
-            starts[window.stop - 1] |= any(isinstance(event, MotionStarted) for event in window.events)
-            moving[window.stop - 1 :] = window.moving
-        return starts, moving
-
-    def detect(self, false_per_hour: float, priors: Priors = PRIORS) -> tuple[NDArray[np.int8], Float32]:
-        """Run a new detector over the recording, see ``follow_onsets``."""
-        return follow_onsets(self.values, self.t_s, new_onset(self.values.shape[1], false_per_hour, priors))
-
-    def false_onsets(self, onset: NDArray[np.bool_]) -> list[int]:
-        """Frames of flags raised in quiet."""
-        early = np.zeros(len(onset), bool)
-        for begin, _ in self.onsets:
-            early |= (self.t_s < self.t_s[begin]) & (self.t_s >= self.t_s[begin] - EARLY_S)
-        return [int(i) for i in np.flatnonzero(onset & self.quiet & ~early)]
-
-    def answer(self, onset: NDArray[np.bool_], moving: NDArray[np.bool_], begin: int, end: int) -> int | str | None:
-        """Frames to the answer, 1 on the first moving one; ``early`` or ``on`` if it came before; None if never."""
-        flags = np.flatnonzero(onset[begin:end])
-        if moving[begin - 1]:
-            earlier = np.flatnonzero(onset[:begin])
-            lead = self.t_s[begin] - self.t_s[earlier[-1]] if earlier.size else np.inf
-            return "early" if lead <= EARLY_S else "on"
-        return int(flags[0]) + 1 if flags.size else None
-
-
-def quiet_tail(labelled: Labelled, evidence: Float32, warm_up: int) -> Float64 | None:
-    """Floor and mean excess per kind (medians over scales) of a recording's quiet; None if it is too short."""
-    first = int(np.argmax(labelled.moves != 0)) or len(labelled.moves)
-    blocks = [
-        evidence[i : i + BLOCK, :, 0].max(0)
-        for i in range(warm_up, first - BLOCK, BLOCK)
-        if evidence[i : i + BLOCK, :, 0].min() > -np.inf
-    ]
-    if len(blocks) < int(2 / PEAKS):
-        return None
-    peaks = np.array(blocks)
-    floor = np.quantile(peaks, 1 - PEAKS, axis=0)
-    above = peaks > floor
-    excess = np.where(above, peaks - floor, 0.0).sum(0) / np.maximum(above.sum(0), 1)
-    return np.array([[np.median(floor[k::KINDS]), np.median(excess[k::KINDS])] for k in range(KINDS)])
+    def quiet_tail(self, evidence: Float32, warm_up: int) -> Float64 | None:
+        """(kinds, 2) floor and mean excess per kind of the first quiet (medians over scales); None if it is short."""
+        quiet = np.flatnonzero(self.recording.truth == QUIET)
+        begin = max(int(quiet[0]), LAYOUT_FRAMES + warm_up)
+        others = np.flatnonzero(self.recording.truth[begin:] != QUIET)
+        end = begin + int(others[0]) if len(others) else len(evidence)
+        blocks = [evidence[i : i + BLOCK, :, 0].max(0) for i in range(begin, end - BLOCK, BLOCK)]
+        if len(blocks) < int(2 / PEAKS):
+            return None
+        peaks = np.array(blocks)
+        floor = np.quantile(peaks, 1 - PEAKS, axis=0)
+        above = peaks > floor
+        excess = np.where(above, peaks - floor, 0.0).sum(0) / np.maximum(above.sum(0), 1)
+        return np.array([[np.median(floor[k:PAIR:KINDS]), np.median(excess[k:PAIR:KINDS])] for k in range(KINDS)])

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from csi_introspection.arrays import Float32, Float64
 from csi_introspection.onset import WARM_UP, OnsetArrays, advance_onset, new_onset
+from csi_introspection.onset_caution import BRIEF_S
 from csi_introspection.onset_offline import follow_onsets
 from numpy.typing import NDArray
 
@@ -26,6 +27,12 @@ def walk(frames: int, width: int, seed: int, share: float = 0.25) -> Float64:
     shape: Float64 = share * np.cos(2 * np.pi * cycles * np.arange(frames)[:, None] + phase)
     shape += np.where(np.cos(phase) >= 0, share, -share)
     return shape
+
+
+def smooth(frames: int, width: int, seed: int, size: float = 0.3) -> Float64:
+    """A walk as neighbouring sub-carriers see it: three cosines over them, their weights anew on every frame."""
+    waves = np.cos(np.outer(np.arange(1, 4), np.pi * (np.arange(width) + 0.5) / width))
+    return np.asarray(size * np.random.default_rng([seed, width, 3]).normal(size=(frames, 3)) @ waves)
 
 
 def times(frames: int, rate_hz: float = 100.0) -> Float64:
@@ -50,6 +57,29 @@ def test_an_abrupt_motion_is_flagged_once_on_its_third_frame(width: int, rate_hz
     assert moving[QUIET + 2 :].mean() > 0.9
     if width > 1:  # one dimension comes back to where it was now and then, and moves anew
         assert onsets == [QUIET + 2]
+
+
+@pytest.mark.parametrize("width", [16, 64, 192])
+@pytest.mark.parametrize(("rate_hz", "frames"), [(5.0, 2), (20.0, 2), (100.0, 3)])
+def test_slow_frames_are_answered_on_the_second(width: int, rate_hz: float, frames: int) -> None:
+    """What neighbours share is flagged on its second frame where frames are 40 ms apart, on its third where nearer."""
+    values = still(QUIET + 100, width, 37)
+    values[QUIET:] += np.linspace(0.3, 0.6, 100)[:, None] + smooth(100, width, 37, 0.05)
+    assert flags(values, times(len(values), rate_hz))[0][0] == QUIET + frames - 1
+
+
+@pytest.mark.parametrize("width", [64, 192])
+def test_spoilt_slow_frames_are_not_an_onset(width: int) -> None:
+    """At 10 Hz two frames of noise in a row, or one that is as smooth as a body's, however strong: nothing."""
+    rng = np.random.default_rng(39)
+    values = still(6000, width, 39)
+    begins = np.arange(WARM_UP + 200, 5900, 97)
+    for number, begin in enumerate(begins):
+        if number % 2:
+            values[begin] += smooth(1, width, number, rng.choice([0.2, 3.0, 100.0]))[0]
+        else:
+            values[begin : begin + 2] += rng.normal(size=(2, width)) * rng.choice([0.2, 3.0, 100.0])
+    assert flags(values, times(6000, 10.0))[0] == []
 
 
 @pytest.mark.parametrize("width", WIDTHS)
@@ -98,13 +128,61 @@ def test_a_gap_with_another_place_behind_it_is_not_an_onset(rate_hz: float) -> N
 
 
 def test_motion_seen_after_a_gap_needs_no_baseline_from_before_it() -> None:
-    """Somebody who walks when the stream comes back is seen within eight frames."""
+    """Somebody who walks when the stream comes back is seen within eight frames, however fast they come."""
     values = still(QUIET + 60, 64, 13)
     values[QUIET:] += np.repeat(0.3 * np.random.default_rng(13).normal(size=(60, 8)), 8, axis=1)
-    t_s = times(len(values), 10.0)
+    t_s = times(len(values), 100.0)
     t_s[QUIET:] += 30.0
     onsets, _ = flags(values, t_s)
     assert QUIET + 3 <= onsets[0] <= QUIET + 7
+
+
+def test_after_a_gap_what_moves_is_told_from_what_was_moved() -> None:
+    """At 10 Hz, after a silence: another place, smooth as can be, is nothing; somebody who walks is seen at once."""
+    values = still(QUIET + 60, 64, 41)
+    t_s = times(len(values), 10.0)
+    t_s[QUIET:] += 30.0
+    place = smooth(1, 64, 43)
+    assert flags(values + place * (np.arange(len(values)) >= QUIET)[:, None], t_s)[0] == []
+    values[QUIET:] += smooth(60, 64, 43)
+    onsets, _ = flags(values, t_s)
+    assert QUIET + 1 <= onsets[0] <= QUIET + 2
+
+
+def isolated(size: float, frames: int, count: int) -> tuple[list[int], OnsetArrays]:
+    """Flags on a still stream of 20 frames/s in which neighbours change alike for ``frames``, every 30 s."""
+    values = still(600 * count + 600, 64, 45)
+    for begin in range(600, len(values) - 300, 600):
+        values[begin : begin + frames] += smooth(frames, 64, begin, size)
+    detector = new_onset(64)
+    onsets, _ = flags(values, times(len(values), 20.0), detector)
+    return [at // 600 for at in onsets if at >= 600], detector
+
+
+def test_a_stream_that_fidgets_raises_its_thresholds() -> None:
+    """Of twenty weak stirrings of a second, half a minute apart, few are flagged: the first ones teach caution."""
+    seen, detector = isolated(0.03, 20, 20)
+    assert 1 in seen
+    assert len(set(seen)) <= 4
+    assert detector.state["caution"][0] > 1.0
+
+
+def test_what_goes_on_is_flagged_in_the_end_however_weak() -> None:
+    """A stream that has learnt to be cautious flags a motion as weak as its false starts once it outlasts them."""
+    seen, detector = isolated(0.03, 20, 20)
+    assert 21 not in seen
+    values = still(1000, 64, 45)
+    values[200:] += smooth(800, 64, 47, 0.03)
+    onsets, moving = flags(values, times(1000, 20.0), detector)
+    assert 200 <= onsets[0] <= 200 + 20 * (BRIEF_S + 5)
+    assert moving[-100:].any()
+
+
+def test_strong_motion_is_flagged_however_often_it_comes() -> None:
+    """Each of twenty passages of a second, alike in all but their strength, is flagged, and teaches nothing."""
+    seen, detector = isolated(1.0, 20, 20)
+    assert set(seen) == set(range(1, 21))
+    assert detector.state["caution"][0] == 0.0
 
 
 def test_motion_ends_and_the_next_one_is_flagged() -> None:

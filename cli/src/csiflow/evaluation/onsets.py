@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from csiflow.evaluation.statistics import median, per_hour, poisson_interval, ro
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from csiflow.evaluation.answers import FrameAnswers, WindowAnswers
+    from csiflow.evaluation.answers import WindowAnswers
     from csiflow.evaluation.recording import LabelledRecording
 
 QUIET_BEFORE_S = 1.0
@@ -24,6 +24,18 @@ EARLY_S = 0.25
 """An answer this shortly before the label is one on its first frame, and no false alarm: borders are drawn by eye."""
 GAP_STEPS, GAP_S = 5.0, 0.25
 """An onset after a silence longer than so many frame intervals, and than so many seconds, is abrupt."""
+
+
+class Said(Protocol):
+    """What a per-frame path says of a recording, as ``FrameAnswers`` has it."""
+
+    @property
+    def onset(self) -> NDArray[np.bool_]:
+        """(T,)."""
+
+    @property
+    def moving(self) -> NDArray[np.bool_]:
+        """(T,)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +57,17 @@ class Onset:
     window_frames: int | None
     window_ms: float | None
     window_already: bool
+    interval_ms: float
+    """Usual time between frames."""
+
+    @property
+    def ratio_of_ms(self) -> float | None:
+        """Like ``ratio``, of the times after the first moving frame; ours is taken for one interval at least."""
+        if self.already or self.window_already or (self.ms is None and self.window_ms is None):
+            return None
+        if self.ms is None:
+            return 0.0
+        return math.inf if self.window_ms is None else self.window_ms / max(self.ms, self.interval_ms)
 
     @property
     def ratio(self) -> float | None:
@@ -97,11 +120,13 @@ def onset_figures(onsets: list[Onset]) -> dict[str, Any]:
     open_to_us = [onset for onset in onsets if not onset.already]
     open_to_windows = [onset for onset in onsets if not onset.window_already]
     ratios = [ratio for onset in onsets if (ratio := onset.ratio) is not None]
+    of_ms = [ratio for onset in onsets if (ratio := onset.ratio_of_ms) is not None]
     return {
         "frames_median": median(or_never(onset.frames for onset in open_to_us)),
         "ms_median": rounded(median(or_never(onset.ms for onset in open_to_us)), 1),
         "missed": sum(onset.frames is None for onset in open_to_us),
         "ratio_vs_window": rounded(median(ratios), 2),
+        "ratio_of_ms": rounded(median(of_ms), 2),
         "count": len(onsets),
         "already": len(onsets) - len(open_to_us),
         "early": sum(onset.early for onset in onsets),
@@ -166,7 +191,7 @@ def is_abrupt(labelled: LabelledRecording, frame: int) -> bool:
     return labelled.spliced or gap > max(GAP_S, GAP_STEPS / labelled.rate_hz)
 
 
-def count_onsets(labelled: LabelledRecording, frames: FrameAnswers, windows: WindowAnswers, counted: int) -> Onsets:
+def count_onsets(labelled: LabelledRecording, frames: Said, windows: WindowAnswers, counted: int) -> Onsets:
     """Time both paths at every labelled onset."""
     said = np.flatnonzero(rising(frames.onset))
     found = []
@@ -185,6 +210,7 @@ def count_onsets(labelled: LabelledRecording, frames: FrameAnswers, windows: Win
                 window_frames=theirs.frames,
                 window_ms=theirs.ms,
                 window_already=theirs.already,
+                interval_ms=1e3 / labelled.rate_hz if labelled.rate_hz else math.inf,
             )
         )
     return Onsets(found)
@@ -235,11 +261,23 @@ def rising(flags: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return np.asarray(flags & ~before)
 
 
-def count_alarms(labelled: LabelledRecording, frames: FrameAnswers, windows: WindowAnswers, counted: int) -> Alarms:
+def count_alarms(labelled: LabelledRecording, frames: Said, windows: WindowAnswers, counted: int) -> Alarms:
     """Count what both paths say began in quiet, but for early answers to an onset."""
     quiet = watched_quiet(labelled, counted)
     seconds = seconds_of(labelled, quiet)
+    without_early(labelled, quiet, counted)
+    return Alarms(int((rising(frames.onset) & quiet).sum()), int(quiet[windows.started].sum()), seconds)
+
+
+def without_early(labelled: LabelledRecording, quiet: NDArray[np.bool_], counted: int) -> None:
+    """Take from ``quiet`` (T,) the frames in which an answer is an early one to an onset."""
     t = labelled.seconds
     for first, _ in labelled_onsets(labelled, counted):
         quiet[(t >= t[first] - EARLY_S) & (t < t[first])] = False
-    return Alarms(int((rising(frames.onset) & quiet).sum()), int(quiet[windows.started].sum()), seconds)
+
+
+def false_onsets(labelled: LabelledRecording, frames: Said, counted: int) -> list[int]:
+    """Return the frames of the false answers that ``count_alarms`` counts."""
+    quiet = watched_quiet(labelled, counted)
+    without_early(labelled, quiet, counted)
+    return [int(i) for i in np.flatnonzero(rising(frames.onset) & quiet)]

@@ -14,7 +14,8 @@ from csi_introspection.attractor import advance_attractor, noise_floor
 from csi_introspection.changes import advance_changes, count_block, describe_changes, finish_block, restart
 from csi_introspection.features import amplitude_of_iq, bins_of_amplitude
 from csi_introspection.matcher import REST, Matcher, advance_matcher, forget, open_afresh, rescale
-from csi_introspection.onset import GAP_FRAMES, GAP_S, advance_onset
+from csi_introspection.onset import advance_onset
+from csi_introspection.onset_frames import GAP_FRAMES, GAP_S
 
 TAIL = 8
 """Feature vectors kept, for the quiet's steps and changes."""

@@ -1,9 +1,10 @@
 """Motion onset, frame by frame: a flag on the frame on which a motion is seen to begin, a state while it lasts.
 
-Evidence on four scales and of three kinds (``onset_evidence``) is held against thresholds from the tail of the
-stream's own quiet (``onset_tail``). Nothing is told to it: the first ``WARM_UP`` frames after the start calibrate,
-after them noise, level and tail are learnt from every frame that is not suspect. Scores are computed before they are
-learnt from, so the tail is one of unseen frames. docs/onset.md has the measurements.
+Evidence on four scales and of three kinds, and of two frames where frames are slow (``onset_evidence``,
+``onset_channels``), is held against thresholds from the tail of the stream's own quiet (``onset_tail``), raised by its
+false starts (``onset_caution``). Nothing is told to it: the first ``WARM_UP`` frames after the start calibrate, after
+them noise and level (``onset_noise``) and tail are learnt from every frame that is not suspect. Scores are computed
+before they are learnt from, so the tail is one of unseen frames. docs/onset.md has the measurements.
 """
 
 from __future__ import annotations
@@ -17,13 +18,15 @@ from numpy.typing import NDArray
 
 from csi_introspection._compile import kernel
 from csi_introspection.arrays import Float32, Float64, Record
-from csi_introspection.onset_evidence import LEAST, RING, SCALES, weigh_scale
+from csi_introspection.onset_caution import BRIEF_S, count_false_starts
+from csi_introspection.onset_channels import CHANNELS, PAIR, compare, weigh_frame
+from csi_introspection.onset_evidence import DISPLACED, RING, SCALES
+from csi_introspection.onset_frames import INVERSE, average_groups, group_size, is_gap, keep_frame, keep_rest
+from csi_introspection.onset_noise import COUNT, LEVEL, learn_levels, learn_noise, refresh_scales
 from csi_introspection.onset_tail import (
     BINS,
     BLOCK,
     DELAY,
-    EVIDENCE,
-    FLOOR,
     KINDS,
     LEAST_THRESHOLD,
     LOWEST,
@@ -38,49 +41,26 @@ from csi_introspection.onset_tail import (
     learn_block,
 )
 
-CHANNELS = KINDS * len(SCALES)
-"""Kinds of evidence times scales; at most ``BLOCK``, as one channel is fitted a frame."""
 INDEPENDENT = 3.0
-"""Channels that share the wanted rate of false onsets: the twelve rise together."""
+"""Channels that share the wanted rate of false onsets: they rise together."""
 FALSE_PER_HOUR = 1.0
 """Wanted rate of false onsets."""
 WARM_UP = 48
 """Frames that calibrate and cannot be an onset."""
 SETTLE = 16
 """Frames from which the first noise deviations come."""
-MEMORY = 4096.0
-"""Frames over which noise and level are averaged."""
 ONE_FRAME = 3.0
 """No threshold is lower than one frame of white noise reaches, mean and so many deviations of its energy. A minimum
 over three frames may be rare far below that, but not when two of them are bad."""
-LASTING = 0.3
-"""Motion lasts while evidence is above floor + this share of the way to the threshold."""
 HOLD_S, HOLD_FRAMES = 0.3, 3.0
 """Motion ends when nothing was above that for this time, at least this many frames."""
-GAP_S, GAP_FRAMES = 1.0, 10.0
-"""Silence longer than both ends what was going on; frames before it are no baseline for those after it."""
-KNOCK = 2.25
-"""Squared steps are cut at this many times the usual, so that a knock does not become noise."""
-OUTLIER = 4.0
-"""Squared displacements are cut at this many times the level before they are learnt."""
+LEAST_PAIR = 1.0
+"""No threshold of two frames is lower."""
 CALMER, RELEARN = 0.25, 128.0
 """A block with less than this share of the quiet's energy shows that it was not quiet; it is then learnt anew, as if
 only this many frames were behind it."""
 LEAK_S = 600.0
 """While something moves the level grows e-fold in this time: a room gone noisy for good is quiet in the end."""
-_EVEN, _ROUNDING = 0.3, 1e-5
-"""Least noise deviation, as a share of the mean over dimensions and of the frame's root mean square."""
-
-GROUP = 2
-"""Adjacent values averaged into one: what a moving body does to the channel is alike on neighbouring sub-carriers, what
-the receiver's noise does is not."""
-LEAST_GROUPS = 16
-"""Fewer values than ``GROUP`` are averaged where this many groups could not be made."""
-
-ORIGIN, VARIANCE, INVERSE = range(3)
-"""Rows of the noise: first frame since the last gap, noise variance, 1 / deviation."""
-COUNT, LEVEL = range(2)
-"""Columns of a scale's level: frames behind it, mean squared displacement."""
 
 STATE = np.dtype(
     [
@@ -98,6 +78,14 @@ STATE = np.dtype(
         ("energy", "f8"),  # sum over the running block, shortest scale
         ("false_per_hour", "f8"),
         ("group", "i8"),  # values averaged into one
+        ("rested", "i8"),  # the place of rest before the last gap is known
+        ("going", "i8"),  # something moves by the thresholds as they are; ``moving`` by those and the caution
+        ("gone_s", "f8"),  # since that began
+        ("caution", "f8"),  # added to every threshold
+        ("stirring", "i8"),  # something moved, and what is to follow has not yet shown whether it was a false start
+        ("stirred_s", "f8"),  # since that began
+        ("still_s", "f8"),  # since its last motion
+        ("excess", "f8"),  # greatest evidence above its threshold meanwhile
     ],
     align=True,
 )
@@ -113,9 +101,9 @@ class OnsetArrays(NamedTuple):
     recent: Float32
     """(9, G) the newest frames, frame i in row i % 5, and four rows of scratch."""
     noise: Float64
-    """(3, G) see ``ORIGIN``."""
+    """(4, G) see ``onset_frames.ORIGIN``."""
     levels: Float64
-    """(scales, 2) see ``COUNT``."""
+    """(scales, 2) see ``onset_noise.COUNT``."""
     channels: Float64
     """(CHANNELS, PENDING + DELAY) see ``onset_tail.EVIDENCE``."""
     tails: Float64
@@ -139,15 +127,15 @@ def new_onset(
         raise ValueError(f"width {width} and {false_per_hour} false onsets an hour: both must be positive")
     state = np.zeros(1, STATE)
     state["false_per_hour"] = false_per_hour
-    state["group"] = group = max(1, min(GROUP, width // LEAST_GROUPS))
+    state["group"] = group = group_size(width)
     groups = width // group
     channels = np.full((CHANNELS, PENDING + DELAY), LOWEST - 1.0)
     channels[:, THRESHOLD] = np.inf
     least = log(1.0 + ONE_FRAME * sqrt(2.0 / groups))
     for c in range(CHANNELS):
-        channels[c, PRIOR_FLOOR], channels[c, PRIOR_EXCESS] = priors[c % KINDS]
-        channels[c, LEAST_THRESHOLD] = least
-    noise = np.zeros((3, groups))
+        channels[c, PRIOR_FLOOR], channels[c, PRIOR_EXCESS] = priors[DISPLACED if c == PAIR else c % KINDS]
+        channels[c, LEAST_THRESHOLD] = max(least, LEAST_PAIR) if c == PAIR else least
+    noise = np.zeros((4, groups))
     noise[INVERSE] = 1.0
     return OnsetArrays(
         state,
@@ -158,109 +146,6 @@ def new_onset(
         channels,
         np.zeros((CHANNELS, BINS)),
     )
-
-
-@kernel
-def keep_time(state: Record, channels: Float64, dt_s: float) -> None:
-    """Learn the usual interval; a silence far beyond it ends motion and voids the frames before it."""
-    if state.seen > 0 and dt_s > max(GAP_S, GAP_FRAMES * state.interval_s):
-        state.frames, state.block, state.disturbed, state.moving = 0, 0, 0, 0
-        state.energy = 0.0
-        for c in range(CHANNELS):
-            forget_pending(channels[c])
-    elif dt_s > 0.0 and state.seen > 0:
-        weight = max(0.02, 1.0 / state.seen)
-        usual = state.interval_s
-        state.interval_s += weight * (min(dt_s, 3.0 * usual if usual > 0.0 else dt_s) - usual)
-
-
-@kernel
-def average_groups(values: Float32, group: int, out: Float32) -> None:
-    """Average runs of ``group`` values; the last run takes what is left over."""
-    for g in range(out.size):
-        begin = g * group
-        end = begin + group if g + 1 < out.size else values.size
-        total = np.float32(0.0)
-        for d in range(begin, end):
-            total += values[d]
-        out[g] = total / np.float32(end - begin)
-
-
-@kernel
-def keep_frame(state: Record, sums: Float64, recent: Float32, noise: Float64) -> float:
-    """Add the frame in the newest row to the sums; returns its squared distance from the one before, 0 at first."""
-    n = state.frames
-    before, after = n % RING, (n + 1) % RING
-    newest, l1, l2 = recent[n % 5], recent[(n + 4) % 5], recent[(n + 3) % 5]
-    l3, l4 = recent[(n + 2) % 5], recent[(n + 1) % 5]
-    origin = noise[ORIGIN]
-    step = 0.0
-    if n == 0:
-        for d in range(newest.size):
-            origin[d] = newest[d]
-            sums[0, before, d] = 0.0
-            sums[1, before, d] = 0.0
-    elif n < 4:
-        for d in range(newest.size):
-            change = newest[d] - l1[d]
-            step += change * change
-    if n < 4:
-        for d in range(newest.size):
-            sums[0, after, d] = sums[0, before, d] + (newest[d] - origin[d])
-            sums[1, after, d] = sums[1, before, d] + (newest[d] - origin[d])
-    else:
-        for d in range(newest.size):
-            v, w, x, y = newest[d], l1[d], l2[d], l3[d]
-            change = v - w
-            step += change * change
-            low = max(min(v, w), min(x, y))  # the 2nd and 3rd of four lie between these; the fifth decides
-            high = min(max(v, w), max(x, y))
-            middle = max(min(low, high), min(max(low, high), l4[d]))
-            sums[0, after, d] = sums[0, before, d] + (v - origin[d])
-            sums[1, after, d] = sums[1, before, d] + (middle - origin[d])
-    state.frames = n + 1
-    state.seen += 1
-    return float(step)
-
-
-@kernel
-def learn_noise(state: Record, noise: Float64, newest: Float32, before: Float32, step: float) -> None:
-    """Take the step between two quiet frames into the noise variance."""
-    if state.step == 0.0:
-        state.step = step
-    cut = min(1.0, KNOCK * state.step / max(step, 1e-300))
-    state.step += (min(step, OUTLIER * state.step) - state.step) / min(state.noise_count + 2.0, 64.0)
-    state.noise_count += 1.0
-    weight = 1.0 / min(state.noise_count, MEMORY)
-    variance = noise[VARIANCE]
-    for d in range(newest.size):
-        change = newest[d] - before[d]
-        variance[d] += weight * (0.5 * change * change * cut - variance[d])
-
-
-@kernel
-def learn_levels(levels: Float64, energies: Float64) -> None:
-    """Take a quiet frame's squared displacements into the levels; scales that had no baseline have -1."""
-    for j in range(levels.shape[0]):
-        level, energy = levels[j], energies[j]
-        if energy >= 0.0:
-            level[COUNT] += 1.0
-            if level[LEVEL] > 0.0:
-                energy = min(energy, OUTLIER * level[LEVEL])
-            level[LEVEL] += (energy - level[LEVEL]) / min(level[COUNT], MEMORY)
-
-
-@kernel
-def refresh_scales(noise: Float64, newest: Float32) -> None:
-    """Recompute 1 / deviation; a dimension without noise of its own counts as having a share of the mean."""
-    total, square = 0.0, 0.0
-    width = newest.size
-    for d in range(width):
-        total += sqrt(noise[VARIANCE, d])
-        square += np.float64(newest[d]) * newest[d]
-    least = max(_EVEN * total / width, _ROUNDING * sqrt(square / width), 1e-30)
-    for d in range(width):
-        noise[INVERSE, d] = 1.0 / max(sqrt(noise[VARIANCE, d]), least)
 
 
 @kernel
@@ -285,58 +170,36 @@ def close_block(state: Record, levels: Float64, channels: Float64, tails: Float6
 
 
 @kernel
-def weigh_frame(
-    state: Record, sums: Float64, blocks: Float32, noise: Float64, levels: Float64, channels: Float64, energies: Float64
-) -> None:
-    """Compute the evidence of every channel; scales that need more frames have none."""
-    state.score = log(LEAST)
-    for j in range(len(SCALES)):
-        energies[j] = -1.0
-        evidence = channels[KINDS * j : KINDS * (j + 1), EVIDENCE]
-        if state.frames >= 4 * SCALES[j]:
-            energies[j], strength = weigh_scale(
-                sums, blocks, noise[INVERSE], state.frames, SCALES[j], levels[j, LEVEL], evidence
-            )
-            state.score = max(state.score, strength)
-        else:
-            evidence[:] = LOWEST - 1.0
-
-
-@kernel
-def compare(channels: Float64) -> tuple[bool, bool, bool]:
-    """Hold every channel's evidence against its threshold.
-
-    Returns:
-        Some evidence makes an onset; some is enough for motion to last; some is more than quiet frames mostly have.
-    """
-    above, lasting, suspect = False, False, False
+def begin_anew(state: Record, sums: Float64, noise: Float64, channels: Float64) -> None:
+    """End what was going on before a silence, and void the frames before it."""
+    keep_rest(state, sums, noise)
+    state.frames, state.block, state.disturbed, state.moving, state.going, state.stirring = 0, 0, 0, 0, 0, 0
+    state.energy = 0.0
     for c in range(CHANNELS):
-        channel = channels[c]
-        evidence = channel[EVIDENCE]
-        channel[PEAK] = max(channel[PEAK], evidence)
-        if evidence > channel[FLOOR]:
-            suspect = True
-            above = above or evidence > channel[THRESHOLD]
-            lasting = lasting or evidence > channel[FLOOR] + LASTING * (channel[THRESHOLD] - channel[FLOOR])
-    return above, lasting, suspect
+        forget_pending(channels[c])
 
 
 @kernel
 def judge(state: Record, channels: Float64, dt_s: float) -> bool:
     """Turn the channels into ``onset``, ``moving`` and ``score``; returns whether the frame may be learnt from."""
-    above, lasting, suspect = compare(channels)
+    excess, lasting, suspect = compare(channels)
     if state.seen <= WARM_UP:
         return True
-    if above:
+    dt_s = max(dt_s, 0.0)
+    if excess > 0.0:
         state.since_s = 0.0
-        state.onset = 1 - state.moving
-        state.moving = 1
-    elif state.moving == 1:
-        state.since_s = 0.0 if lasting else state.since_s + max(dt_s, 0.0)
+        if state.going == 0:
+            state.going, state.gone_s = 1, 0.0
+    elif state.going == 1:
+        state.since_s = 0.0 if lasting else state.since_s + dt_s
         if state.since_s > max(HOLD_S, HOLD_FRAMES * state.interval_s):
-            state.moving = 0
-    state.disturbed = max(state.disturbed, state.moving)
-    return bool(state.moving == 0 and not suspect)
+            state.going, state.moving = 0, 0
+    state.gone_s += dt_s
+    if state.going == 1 and state.moving == 0 and (excess > state.caution or state.gone_s > BRIEF_S):
+        state.onset, state.moving = 1, 1
+    count_false_starts(state, excess, dt_s)
+    state.disturbed = max(state.disturbed, state.going)
+    return bool(state.going == 0 and not suspect)
 
 
 @kernel
@@ -359,7 +222,7 @@ def advance_onset(
         state_array: (1,), see ``OnsetArrays``; so are the next six.
         sums: (2, RING, G).
         recent: (9, G).
-        noise: (3, G).
+        noise: (4, G).
         levels: (scales, 2).
         channels: (CHANNELS, PENDING + DELAY).
         tails: (CHANNELS, BINS).
@@ -371,12 +234,13 @@ def advance_onset(
     for d in range(values.size):
         if not np.isfinite(values[d]):
             return
-    keep_time(state, channels, dt_s)
+    if is_gap(state, dt_s):
+        begin_anew(state, sums, noise, channels)
     newest = state.frames % 5
     average_groups(values, state.group, recent[newest])
     step = keep_frame(state, sums, recent, noise)
     energies = np.empty(len(SCALES))
-    weigh_frame(state, sums, recent[5:], noise, levels, channels, energies)
+    weigh_frame(state, sums, recent, noise, levels, channels, energies)
     if judge(state, channels, dt_s):
         if state.seen > SETTLE:
             learn_levels(levels, energies)
@@ -387,7 +251,8 @@ def advance_onset(
     if c < CHANNELS:  # one channel a frame: no frame costs much more than another
         blocks_per_hour = 3600.0 / (BLOCK * max(state.interval_s, 1e-4))
         exceedance = state.false_per_hour / (blocks_per_hour * INDEPENDENT)
-        fit_threshold(channels[c], tails[c], exceedance, levels[c // KINDS, COUNT] / SCALES[c // KINDS])
+        j = 0 if c == PAIR else c // KINDS
+        fit_threshold(channels[c], tails[c], exceedance, levels[j, COUNT] / SCALES[j])
     state.block += 1
     if state.block == BLOCK:
         close_block(state, levels, channels, tails)

@@ -13,7 +13,9 @@ receiver noise has no cross product, however strong it grows. In units of the qu
 * ``UNSETTLED``: half the least squared distance between two of the four blocks, by cross products. Needs no baseline,
   so it can answer four frames after a gap.
 
-Each is a minimum that one or two bad frames cannot raise. All are given as natural logarithms.
+Each is a minimum that one or two bad frames cannot raise. Where frames are slow two may answer, if they look like a
+body's: their least **smooth energy**, by which cross product is meant less what is left of the energy without it. It is
+negative for noise, however strong, and nearly the energy for what neighbours share. All are natural logarithms.
 """
 
 from __future__ import annotations
@@ -47,7 +49,7 @@ def agreement(product: float, first: float, second: float) -> float:
 @kernel
 def weigh_scale(
     sums: Float64, blocks: Float32, inverse: Float64, frames: int, size: int, level: float, evidence: Float64
-) -> tuple[float, float]:
+) -> tuple[float, float, float]:
     """Compute the three kinds of evidence on the scale of ``size`` frames a block.
 
     Args:
@@ -61,7 +63,7 @@ def weigh_scale(
 
     Returns:
         Mean squared displacement of the newest block, noise variances times k, -1 without a baseline; natural log of
-        the least energy of the newest three, over the quiet's.
+        the least energy of the newest three, over the quiet's; that of the least smooth energy of the newest two.
     """
     groups = inverse.size
     length = min(max(BASELINE_BLOCKS * size, BASELINE_FRAMES), frames - 3 * size)
@@ -100,7 +102,7 @@ def weigh_scale(
         xbc += b * r + c * q
         xbd += b * t + d * q
         xcd += c * t + d * r
-    coherent, displaced, unsettled, strength = LEAST, LEAST, LEAST, LEAST
+    coherent, displaced, unsettled, strength, pair = LEAST, LEAST, LEAST, LEAST, LEAST
     used = groups - far
     energy = 0.5 * (aa + xaa) / used
     if level > 0.0:
@@ -108,9 +110,46 @@ def weigh_scale(
         near = min(xaa + xbb - xab, xaa + xcc - xac, xaa + xdd - xad)
         unsettled = max(0.5 * min(near, xbb + xcc - xbc, xbb + xdd - xbd, xcc + xdd - xcd) * unit, LEAST)
         if based:
+            pair = max(far * min(2.0 * xaa - aa, 2.0 * xbb - bb) * unit, LEAST)  # a lone dimension has no neighbour
             ab, ac, bc = ab + 0.5 * xab, ac + 0.5 * xac, bc + 0.5 * xbc
             aa, bb, cc = aa + xaa, bb + xbb, cc + xcc
             coherent = max(0.5 * min(agreement(ab, aa, bb), agreement(ac, aa, cc), agreement(bc, bb, cc)) * unit, LEAST)
             displaced, strength = max(min(xaa, xbb, xcc) * unit, LEAST), max(0.5 * min(aa, bb, cc) * unit, LEAST)
     evidence[COHERENT], evidence[DISPLACED], evidence[UNSETTLED] = log(coherent), log(displaced), log(unsettled)
-    return float(energy) if based else -1.0, log(strength)
+    return float(energy) if based else -1.0, log(strength), log(pair)
+
+
+@kernel
+def weigh_return(newest: Float32, before: Float32, rest: Float64, inverse: Float64, level: float) -> float:
+    """Compute how far two frames after a silence are from the place of rest before it, and from each other.
+
+    A stream may come back to another place, where nothing moves: then the two are alike. One of them that is bad makes
+    them differ, but there alone.
+
+    Args:
+        newest: (G) newest frame.
+        before: (G) the one before it.
+        rest: (G) mean of quiet frames before the silence.
+        inverse: (G) 1 / noise deviation.
+        level: Mean squared displacement of the quiet; 0 while unknown.
+
+    Returns:
+        Natural log of the least smooth energy of their two displacements and of half their difference's square, over
+        the quiet's; ``log(LEAST)`` where nothing can be said.
+    """
+    groups = inverse.size
+    if groups < 2 or level <= 0.0:
+        return log(LEAST)
+    aa = bb = dd = xaa = xbb = xdd = 0.0
+    a, b = (newest[0] - rest[0]) * inverse[0], (before[0] - rest[0]) * inverse[0]
+    for j in range(1, groups):
+        p, q = (newest[j] - rest[j]) * inverse[j], (before[j] - rest[j]) * inverse[j]
+        aa += a * a
+        bb += b * b
+        dd += (a - b) * (a - b)
+        xaa += a * p
+        xbb += b * q
+        xdd += (a - b) * (p - q)
+        a, b = p, q
+    unit = 1.0 / ((groups - 1) * level)
+    return log(max(min(2.0 * xaa - aa, 2.0 * xbb - bb, 0.5 * (2.0 * xdd - dd)) * unit, LEAST))

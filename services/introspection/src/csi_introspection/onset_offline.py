@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from csi_introspection._compile import kernel
 from csi_introspection.arrays import Float32, Float64, Int8
-from csi_introspection.onset import CHANNELS, OnsetArrays, advance_onset
+from csi_introspection.onset import OnsetArrays, advance_onset
+from csi_introspection.onset_channels import CHANNELS
 from csi_introspection.onset_tail import EVIDENCE, THRESHOLD
 
 

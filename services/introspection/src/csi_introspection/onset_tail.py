@@ -23,7 +23,7 @@ LOWEST, BIN = -3.0, 0.0625
 PEAKS = 0.2
 """Share of the blocks that makes up the tail."""
 KINDS = 3
-"""Kinds of evidence: channel c is of kind c % KINDS, see ``onset_evidence``."""
+"""Kinds of evidence on every scale: channel c is of kind c % KINDS, see ``onset_evidence``."""
 PRIORS = ((-0.63, 0.43), (-1.35, 0.37), (-2.62, 0.33))
 """Per kind: floor, and mean excess over it, of a quiet of which nothing is known: lower quartiles over the quiet of
 seven sources. ``csiflow bench onset`` prints what leaving each source out gives. See docs/onset.md."""
@@ -33,8 +33,8 @@ SHAPE_PEAKS = 50.0
 """Peaks at which the shape is believed by half; with none it is 0, an exponential tail."""
 LEAST_SHAPE, GREATEST_SHAPE = -0.1, 0.1
 """Bounds of the shape."""
-HIGHEST = 4.6
-"""No threshold is higher, before the allowance for few samples: a hundredfold energy is an onset in any quiet."""
+HIGHEST = 4.0
+"""No threshold is higher, before the allowance for few samples: so much energy, fiftyfold, is an onset in any quiet."""
 CAPACITY = 4096.0
 """Blocks a histogram holds before all its counts are halved."""
 

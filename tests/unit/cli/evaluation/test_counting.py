@@ -58,6 +58,7 @@ def test_frames_to_an_onset(tmp_path: Path) -> None:
     assert figures["ms_median"] == pytest.approx(40)
     assert figures["window"]["frames_median"] == 30
     assert figures["ratio_vs_window"] == 10
+    assert figures["ratio_of_ms"] == pytest.approx(29 / 2)
     assert (figures["gentle"]["count"], figures["abrupt"]["count"]) == (1, 0)
     alarms = count_alarms(labelled, frames, windows, 100)
     assert (alarms.onsets, alarms.window_starts) == (0, 0)  # the onset at 50 calibrates, it is not counted
@@ -75,7 +76,8 @@ def test_a_missed_onset_counts_against_the_median(tmp_path: Path) -> None:
     assert (figures["count"], figures["missed"], figures["frames_median"]) == (3, 1, 6)
     assert figures["ratio_vs_window"] == pytest.approx(20 / 6, abs=0.01)
     none = count_onsets(labelled, frame_answers(750), windows, 0).figures()
-    assert (none["missed"], none["frames_median"], none["ratio_vs_window"]) == (3, None, 0)
+    assert (none["missed"], none["frames_median"]) == (3, None)
+    assert (none["ratio_vs_window"], none["ratio_of_ms"]) == (0, 0)
 
 
 def test_time_to_the_end_of_a_motion(tmp_path: Path) -> None:
@@ -113,6 +115,7 @@ def test_just_before_the_label_is_early_and_not_false(tmp_path: Path) -> None:
     figures = count_onsets(labelled, frames, windows, 100).figures()
     assert (figures["early"], figures["already"], figures["frames_median"]) == (1, 0, 1)
     assert figures["ratio_vs_window"] == 32
+    assert figures["ratio_of_ms"] == pytest.approx(31)  # ours is one interval, not none
     assert count_alarms(labelled, frames, windows, 100).onsets == 0
     sooner = frame_answers(300, onsets=(187,), moving=((187, 300),))
     assert count_onsets(labelled, sooner, windows, 100).figures()["already"] == 1
