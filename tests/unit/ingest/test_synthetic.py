@@ -97,7 +97,7 @@ def test_a_walk_moves_more_than_breath_and_breath_more_than_nothing() -> None:
     """Noise apart, the channel varies most during the walk and not at all in the empty room."""
     node = simulated_node(1, default_links(1)[0], DEFAULT_SCENE)
     spread = {}
-    for name, start, stop in (("empty", 0, 20), ("walk", 20, 35), ("still", 35, 75), ("left", 75, 90)):
+    for name, start, stop in (("empty", 0, 20), ("walk", 20, 35), ("still", 35, 80), ("left", 85, 125)):
         spread[name] = np.abs(node.channel(np.linspace(start, stop, 400, endpoint=False))).std(axis=0).mean()
     assert spread["walk"] > 3 * spread["still"] > 0
     assert spread["empty"] < 1e-15
@@ -107,13 +107,13 @@ def test_a_walk_moves_more_than_breath_and_breath_more_than_nothing() -> None:
 def test_the_truth_follows_the_script_round_and_round() -> None:
     """Presence, motion and breaths per minute of each segment, again after the last."""
     for offset in (0.0, DEFAULT_SCENE.duration, 7 * DEFAULT_SCENE.duration):
-        moments = [DEFAULT_SCENE.truth(offset + t) for t in (0.0, 19.9, 20.0, 34.9, 35.1, 74.9, 75.1)]
-        assert [m.activity for m in moments] == ["empty", "empty", "walk", "walk", "still", "still", "empty"]
-        assert [m.presence for m in moments] == [False, False, True, True, True, True, False]
-        assert [m.motion for m in moments] == [False, False, True, True, False, False, False]
+        moments = [DEFAULT_SCENE.truth(offset + t) for t in (0.0, 19.9, 20.0, 34.9, 35.1, 79.9, 80.1, 85.1)]
+        assert [m.activity for m in moments] == ["empty", "empty", "walk", "walk", "still", "still", "walk", "empty"]
+        assert [m.presence for m in moments] == [False, False, True, True, True, True, True, False]
+        assert [m.motion for m in moments] == [False, False, True, True, False, False, True, False]
         assert moments[4].breathing_bpm == 15.0
         assert moments[2].breathing_bpm is None
-    present = ~np.isnan(DEFAULT_SCENE.positions(np.array([5.0, 25.0, 50.0, 80.0, 115.0]))[:, 0])
+    present = ~np.isnan(DEFAULT_SCENE.positions(np.array([5.0, 25.0, 50.0, 90.0, 150.0]))[:, 0])
     assert present.tolist() == [False, True, True, False, True]
 
 

@@ -12,7 +12,7 @@ from csi_events.decision import Decided, MotionDecision
 from csi_events.drift import Drift
 from csi_events.features import Features
 from csi_events.result import Verdict, WindowResult
-from csi_events.states import Motion, Presence
+from csi_events.states import UNCONFIRMED_NS, Motion, Presence
 
 if TYPE_CHECKING:
     import numpy as np
@@ -111,7 +111,7 @@ class Judgement:
         result.confidence = self._confidence(excess, now_ns, breathes=breathes)
         if self.estimate is not None and 0 <= now_ns - self.estimate.t_ns < BREATHING_FRESH_NS:
             result.breathing, result.breathing_is_news = self.estimate, passed and self._is_news(now_ns)
-        if excess < decided.lasts and self.drift is not None:
+        if excess < decided.lasts and self.drift is not None and not self.presence.on:  # who sits there is no drift
             result.drift = self.drift.observe(profile(), now_ns)
         if result.motion_level == "present_moving" and excess >= ACTIVE:
             result.motion_level = "active"
@@ -148,9 +148,9 @@ class Judgement:
         return confidence.of_held(self.presence.held_share(now_ns))
 
     def undecided(self, verdict: Verdict, now_ns: int, share: float, features: Features | None = None) -> WindowResult:
-        """Keep the last state, but not for longer than the hold."""
+        """Keep the last state: motion for ``UNCONFIRMED_NS``, presence for its hold."""
         motion_turn = None
-        if now_ns - self.decided_ns > self.hold_ns:
+        if now_ns - self.decided_ns > min(UNCONFIRMED_NS, self.hold_ns):
             motion_turn = self.motion.expire()
             self.decision.rest()
         presence_turn = self.presence.step(evidence=None, now_ns=now_ns)

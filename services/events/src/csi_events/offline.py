@@ -16,13 +16,14 @@ from csi_events.messages import Source, sensing_update, window_events
 from csi_events.normalise import window_amplitude
 from csi_events.quiet import Quiet
 from csi_events.result import WindowResult
+from csi_events.states import HOLD_S
 from csi_events.stream import Stream
 from csi_events.windows import ClosedBy, ClosedWindow, WindowRule
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-HOLD_NS = 15_000_000_000
+HOLD_NS = int(HOLD_S * 1e9)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from pydantic import AliasChoices, Field
 from pydantic_settings import SettingsConfigDict
 
 from csi_events.multi_bssid.parameters import Parameters
+from csi_events.states import HOLD_S
 
 
 class EventsSettings(StreamingSettings):
@@ -22,8 +23,9 @@ class EventsSettings(StreamingSettings):
     """A window closes on this many frames."""
     window_s: float = Field(default=1.0, gt=0, le=10)
     """A window closes on a frame this much later than its first, or when its stream is silent for this long."""
-    presence_hold_s: float = Field(default=15.0, ge=1)
-    """Presence without evidence lasts this long; meanwhile ``present_still`` with a confidence of at most 0.5."""
+    presence_hold_s: float = Field(default=HOLD_S, ge=1)
+    """Presence without evidence lasts this long, as ``present_still`` with a confidence of at most 0.5. Breathing
+    is heard 20 to 31 s after somebody sat down: with a shorter hold, who sits still is ``absent`` until then."""
     idle_s: float = Field(default=600.0, ge=10)
     """A stream that is silent for this long is forgotten: its state begins anew, but for its stored calibration."""
     max_streams: int = Field(default=256, ge=1)

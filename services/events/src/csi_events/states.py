@@ -7,6 +7,11 @@ from typing import Literal
 
 Transition = Literal["started", "ended"]
 
+HOLD_S = 35.0
+"""Presence without evidence lasts this long unless it is set otherwise: who sits down after a walk is heard breathing
+20 to 31 s later, and is not to be called absent until then."""
+UNCONFIRMED_NS = 15_000_000_000
+"""Motion that no window could confirm or deny for so long has ended."""
 ENTER_WINDOWS = 2
 """Windows in a row that must say so before presence begins, unless somebody moves."""
 

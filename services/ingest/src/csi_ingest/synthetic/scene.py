@@ -185,5 +185,14 @@ class Scene:
         return np.cumsum([0.0, *(segment.duration for segment in self.segments[:-1])])
 
 
-DEFAULT_SCENE = Scene((Segment("empty", 20.0), Segment("walk", 15.0), Segment("still", 40.0), Segment("empty", 15.0)))
-"""Empty, somebody walks about, sits down and breathes 15 times a minute, leaves."""
+_SEAT = (1.2, 1.0, 1.1)
+DEFAULT_SCENE = Scene(
+    (
+        Segment("empty", 20.0),
+        Segment("walk", 15.0),
+        Segment("still", 45.0, (_SEAT,)),
+        Segment("walk", 5.0, (_SEAT, (5.6, 0.6, 1.1))),
+        Segment("empty", 40.0),
+    )
+)
+"""Empty, somebody walks about, sits down and breathes 15 times a minute, walks out; long enough empty to be noticed."""
