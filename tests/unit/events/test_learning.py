@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from csi_events.baseline import Baseline
 from csi_events.eigen import leading
+from csi_events.lanczos import leading_of_differences
 from csi_events.learning import calibrate, calibration_in_steps, unseen_gain_in_steps
 from csi_events.normalise import live_in_steps
 from csi_events.quiet import Quiet
@@ -63,7 +64,8 @@ def same(found: Quiet, expected: Quiet) -> None:
 
 @pytest.mark.parametrize("moving", [False, True])
 @pytest.mark.parametrize(
-    ("frames", "antennas", "subcarriers"), [(1024, 1, 64), (40, 1, 64), (500, 1, 30), (300, 2, 64), (96, 9, 64)]
+    ("frames", "antennas", "subcarriers"),
+    [(1024, 1, 64), (40, 1, 64), (500, 1, 30), (300, 2, 64), (96, 9, 64), (300, 6, 56), (400, 2, 96)],
 )
 def test_a_calibration_in_steps_is_the_one_at_once(frames: int, antennas: int, subcarriers: int, moving: bool) -> None:  # noqa: FBT001 - a case
     """More frames than sub-carriers or fewer, quiet or half in motion: the same calibration, in several steps."""
@@ -142,6 +144,49 @@ def test_equal_eigenvalues_have_orthogonal_vectors() -> None:
     vectors = np.array([item[1] for item in leading(matrix, 2.0) if not isinstance(item, float)])
     np.testing.assert_allclose(vectors.T @ vectors, turn[:, :3] @ turn[:, :3].T, atol=1e-9)
     assert [item for item in leading(np.zeros((5, 5)), 1.0) if not isinstance(item, float)] == []
+
+
+def differences(x: NDArray[np.float32], weight: NDArray[np.float64], noise: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The weighted differences of consecutive rows over sqrt(2), in units of noise."""
+    return np.asarray(np.diff(x.astype(float), axis=0) * weight[:, None] * np.sqrt(0.5) / noise)
+
+
+@settings(max_examples=40)
+@given(st.integers(2, 90), st.integers(1, 60), st.integers(0, 4), st.integers(0, 2**32 - 1))
+def test_eigenvectors_without_a_matrix_are_lapack_s(frames: int, columns: int, switches: int, seed: int) -> None:
+    """Whatever stands out of the noise of differences: all eigenvalues above a bound, and their eigenvectors."""
+    rng = np.random.default_rng(seed)
+    x = 1 + 0.01 * rng.standard_normal((frames, columns))
+    for _ in range(switches):
+        x += 0.1 * rng.integers(0, 2, (frames, 1)) * rng.standard_normal(columns)
+    x = x.astype(np.float32)
+    weight, noise = rng.uniform(0.2, 1, frames - 1), rng.uniform(0.005, 0.02, columns)
+    apart = differences(x, weight, noise)
+    matrix = apart.T @ apart
+    values = np.linalg.eigvalsh(matrix)[::-1]
+    least = float(rng.uniform(0, 0.5)) * values[0] + 1e-6
+    found = [item for item in leading_of_differences(x, weight, noise, least) if not isinstance(item, float)]
+    assert abs(len(found) - int((values > least).sum())) <= int((np.abs(values - least) < 1e-6 * values[0]).sum())
+    np.testing.assert_allclose([value for value, _ in found], values[: len(found)], rtol=1e-8)
+    vectors = np.array([vector for _, vector in found]).reshape(len(found), columns)
+    np.testing.assert_allclose(vectors @ vectors.T, np.eye(len(found)), atol=1e-8)
+    for value, vector in found:
+        np.testing.assert_allclose(matrix @ vector, value * vector, atol=1e-6 * values[0])
+
+
+def test_equal_eigenvalues_without_a_matrix_have_orthogonal_vectors() -> None:
+    """Three columns that switch apart from one another and alike give three vectors; rows that are alike give none."""
+    x = np.ones((13, 6), np.float32)
+    for column in range(3):
+        x[2 + 4 * column, column] = 2
+    ones = np.ones(12)
+    found = [item for item in leading_of_differences(x, ones, np.ones(6), 0.5) if not isinstance(item, float)]
+    np.testing.assert_allclose([value for value, _ in found], [1, 1, 1])
+    vectors = np.array([vector for _, vector in found])
+    np.testing.assert_allclose(vectors.T @ vectors, np.diag([1.0, 1, 1, 0, 0, 0]), atol=1e-9)
+    assert [
+        item for item in leading_of_differences(x[:2], ones[:1], np.ones(6), 0.5) if not isinstance(item, float)
+    ] == []
 
 
 def test_a_frame_does_a_share_of_a_calibration() -> None:

@@ -29,7 +29,7 @@ BLOCK_WINDOWS = 20
 LOW_QUANTILE = 0.2
 RISE_BLOCKS = 10
 """Blocks in a row whose low quantile must lie above the motion threshold before the level rises."""
-URGENT_US, LEISURELY_US, BESIDE_US = 350.0, 110.0, 55.0
+URGENT_US, LEISURELY_US, BESIDE_US = 250.0, 110.0, 55.0
 """What one frame spends on a calibration under way, us, about; the second and third on looking for gain states, which
 is tried for as long as somebody moves and mostly in vain: where nothing else is done with the frame, and beside it."""
 SUSPECT_BLOCKS = 3

@@ -126,7 +126,7 @@ def _reduce(  # noqa: C901, PLR0912, PLR0917 - a kernel takes no structs, and ca
 
 
 @kernel("int64(float64[::1], float64[::1], float64)")
-def _above(diagonal: NDArray[np.float64], beside: NDArray[np.float64], value: float) -> int:
+def values_above(diagonal: NDArray[np.float64], beside: NDArray[np.float64], value: float) -> int:
     """Count eigenvalues of the tridiagonal matrix above ``value`` (Sturm)."""
     count = 0
     pivot = 1.0
@@ -139,7 +139,7 @@ def _above(diagonal: NDArray[np.float64], beside: NDArray[np.float64], value: fl
 
 
 @kernel("float64(float64[::1], float64[::1], int64)")
-def _eigenvalue(diagonal: NDArray[np.float64], beside: NDArray[np.float64], number: int) -> float:
+def eigenvalue(diagonal: NDArray[np.float64], beside: NDArray[np.float64], number: int) -> float:
     """Eigenvalue ``number`` of the tridiagonal matrix, 0 for the largest, by bisection."""
     size = len(diagonal)
     low, high = diagonal[0], diagonal[0]
@@ -150,7 +150,7 @@ def _eigenvalue(diagonal: NDArray[np.float64], beside: NDArray[np.float64], numb
         middle = 0.5 * (low + high)
         if middle in {low, high}:
             break
-        if _above(diagonal, beside, middle) > number:
+        if values_above(diagonal, beside, middle) > number:
             low = middle
         else:
             high = middle
@@ -159,7 +159,7 @@ def _eigenvalue(diagonal: NDArray[np.float64], beside: NDArray[np.float64], numb
 
 
 @kernel("float64[::1](float64[::1], float64[::1], float64, float64[:,::1], int64, float64[::1])")
-def _tridiagonal_vector(  # noqa: C901, PLR0912, PLR0917 - elimination and substitution belong together
+def tridiagonal_vector(  # noqa: C901, PLR0912, PLR0917 - elimination and substitution belong together
     diagonal: NDArray[np.float64],
     beside: NDArray[np.float64],
     value: float,
@@ -249,14 +249,14 @@ def leading(
     while place[0] < size:
         yield STEP_US * min(1.0, float(size - place[0]) ** 3 / STEP_PRODUCTS)
         _reduce(*under_way, STEP_PRODUCTS)
-    wanted = _above(diagonal, beside, least)
+    wanted = values_above(diagonal, beside, least)
     found = np.zeros((wanted, size))
     start = np.random.default_rng(0)
     for number in range(wanted):
         yield VALUE_US * size
-        value = _eigenvalue(diagonal, beside, number)
+        value = eigenvalue(diagonal, beside, number)
         yield VECTOR_US * size
-        z = _tridiagonal_vector(diagonal, beside, value, found, number, start.standard_normal(size))
+        z = tridiagonal_vector(diagonal, beside, value, found, number, start.standard_normal(size))
         found[number] = z
         z = z.copy()
         yield TURN_US * size**2

@@ -17,6 +17,7 @@ from csi_events.band_gain import band_parts, level_rows
 from csi_events.change import KNOCK, lags
 from csi_events.eigen import leading
 from csi_events.gain_states import JUMP, MOST, OUTLIER, GainStates, few_values, forgets
+from csi_events.lanczos import leading_of_differences
 from csi_events.normalise import gain_normalised, live_in_steps
 from csi_events.quiet import Quiet, frame_rate
 from csi_events.steps import Steps, at_once
@@ -32,10 +33,14 @@ from csi_events.stretch_sums import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
+
     from numpy.typing import NDArray
 
 STEP_VALUES = 10_000
 """Amplitudes that one step looks at."""
+WIDE = 128
+"""With more sub-carriers and more frames than this their products are not made: see :mod:`csi_events.lanczos`."""
 JUDGE_US, MEDIAN_US, RATE_US = 80.0, 40.0, 150.0
 """What judging one direction, taking one median and telling the rate takes, about."""
 STEP_PRODUCTS = 300_000
@@ -214,10 +219,9 @@ def gain_states_in_steps(x: NDArray[np.float32], *, switches_only: bool) -> Step
     weight = np.minimum(1.0, JUMP * np.median(length) / np.maximum(length, 1e-9))
     edge = (1.0 + np.sqrt(columns / count)) ** 2 / columns
     least = OUTLIER * edge * max(float(np.sum(power / noise**2)), 1e-12)
-    products = yield from _products(x, weight, noise)
     found: list[NDArray[np.float64]] = []
     looked_at = 0
-    for pair in leading(products, least):
+    for pair in _directions(x, weight, noise, least):
         if isinstance(pair, float):
             yield pair
             continue
@@ -225,12 +229,6 @@ def gain_states_in_steps(x: NDArray[np.float32], *, switches_only: bool) -> Step
         if looked_at > columns - 1:
             break
         direction = pair[1]
-        if columns > count:
-            direction = np.zeros(columns)
-            for first, stop in _parts(count, columns):
-                yield TURN_US * (stop - first) * columns
-                add_turned(x, pair[1] * weight, first, stop, noise, direction)
-            direction /= np.sqrt(pair[0])
         along = np.empty((len(x), 1))
         for first, stop in _parts(len(x), columns):
             yield ALONG_US * (stop - first) * columns
@@ -242,6 +240,27 @@ def gain_states_in_steps(x: NDArray[np.float32], *, switches_only: bool) -> Step
             break
     directions = np.array(found).reshape(len(found), columns)
     return GainStates((directions / noise).astype(np.float32), (directions * noise).astype(np.float32))
+
+
+def _directions(
+    x: NDArray[np.float32], weight: NDArray[np.float64], noise: NDArray[np.float64], least: float
+) -> Generator[float | tuple[float, NDArray[np.float64]], None, None]:
+    """Yield the largest variances of the weighted differences with their directions (columns,), and what steps take."""
+    count, columns = len(x) - 1, x.shape[1]
+    if min(count, columns) > WIDE:
+        yield from leading_of_differences(x, weight, noise, least)
+        return
+    products = yield from _products(x, weight, noise)
+    for pair in leading(products, least):
+        if isinstance(pair, float) or columns <= count:
+            yield pair
+            continue
+        value, vector = pair
+        direction = np.zeros(columns)
+        for first, stop in _parts(count, columns):
+            yield TURN_US * (stop - first) * columns
+            add_turned(x, vector * weight, first, stop, noise, direction)
+        yield value, direction / np.sqrt(value)
 
 
 def _products(
