@@ -29,9 +29,9 @@ from csi_events.change import lags
 from csi_events.learning import gain_states_in_steps, level_in_steps, noise_in_steps
 from csi_events.normalise import gain_normalised, window_amplitude
 from csi_events.offline import windows
+from csi_events.rows import GivenRows, take_out
 from csi_events.steps import at_once
 from csi_events.stream import MIN_FRAMES
-from csi_events.stretch_sums import remove
 from csi_events.windows import WindowRule
 from csiflow.evaluation.calibration import Calibration
 from csiflow.evaluation.labels import MOTION, QUIET, Labelling
@@ -128,11 +128,11 @@ def frame_scores(x: Float64, quiet: slice, rate_hz: float) -> Float64:
     """Score the change of columns ``x`` (frames, columns) over their quiet, as the windowed path does."""
     columns = np.ascontiguousarray(x, dtype=np.float32)
     learnt = columns[quiet].copy()
-    gain = at_once(gain_states_in_steps(learnt, switches_only=False))
-    remove(learnt, *gain, 0, len(learnt))
-    noise = at_once(noise_in_steps(learnt)).scale
+    gain = at_once(gain_states_in_steps(GivenRows(learnt), switches_only=False))
+    take_out(learnt, *gain, np.zeros((len(learnt), len(gain.read))))
+    noise = at_once(noise_in_steps(GivenRows(learnt))).scale
     widths = np.array(lags(rate_hz, len(learnt)), dtype=np.int64)
-    level = at_once(level_in_steps(learnt, noise, widths))
+    level = at_once(level_in_steps(GivenRows(learnt), noise, widths))
     inverse_noise = (1.0 / noise).astype(np.float32)
     counts = range(1, len(columns) + 1)
     return np.array([newest_score(columns, count, *gain, inverse_noise, widths, level) for count in counts])

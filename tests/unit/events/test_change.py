@@ -8,6 +8,7 @@ from csi_events.arrival import LOUD, LOUD_ROUNDS, newest_score
 from csi_events.change import MAX_LAG, lags
 from csi_events.gain_states import GainStates
 from csi_events.learning import calibrate, level_in_steps, noise_in_steps
+from csi_events.rows import GivenRows
 from csi_events.steps import at_once
 from csi_events.stretch_sums import write_energies
 from hypothesis import given
@@ -83,7 +84,7 @@ def test_noise_scale_ignores_a_knock() -> None:
     x = np.random.default_rng(5).normal(0, 0.2, (300, 30)).astype(np.float32)
     knocked = x.copy()
     knocked[150:] += 20
-    scale, with_knock = (at_once(noise_in_steps(each)).scale for each in (x, knocked))
+    scale, with_knock = (at_once(noise_in_steps(GivenRows(each))).scale for each in (x, knocked))
     assert np.median(scale) == pytest.approx(0.2, rel=0.1)
     np.testing.assert_allclose(with_knock, scale, rtol=0.1)
 
@@ -129,9 +130,9 @@ def test_a_level_fits_the_frames_that_follow() -> None:
     rng = np.random.default_rng(8)
     widths = np.array([4, 8])
     x = rng.standard_normal((200, 60)).astype(np.float32)
-    noise = at_once(noise_in_steps(x)).scale
+    noise = at_once(noise_in_steps(GivenRows(x))).scale
     following = np.median(energies(rng.standard_normal((2000, 60)) / noise, widths, 2000)[:, 15:], axis=1)
-    np.testing.assert_allclose(at_once(level_in_steps(x, noise, widths)), following, atol=0.1)
+    np.testing.assert_allclose(at_once(level_in_steps(GivenRows(x), noise, widths)), following, atol=0.1)
 
 
 def test_nothing_to_calibrate_on_is_said() -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from csi_events.gain_states import MOST, THREE_VALUES, TWO_VALUES, GainStates, few_values
 from csi_events.learning import calibrate, gain_states_in_steps
+from csi_events.rows import GivenRows
 from csi_events.steps import at_once
 from hypothesis import given
 from hypothesis import strategies as st
@@ -28,7 +29,7 @@ def switching(
 
 def gain_states(x: NDArray[np.float32]) -> GainStates:
     """The directions of gain in a stretch."""
-    return at_once(gain_states_in_steps(x, switches_only=False))
+    return at_once(gain_states_in_steps(GivenRows(x), switches_only=False))
 
 
 @pytest.mark.parametrize("states", [2, 3, 4])

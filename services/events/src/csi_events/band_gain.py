@@ -47,6 +47,34 @@ def _middle(values: NDArray[np.float64], count: int, ordered: NDArray[np.float64
     return np.float64(0.5 * (ordered[(count - 1) // 2] + ordered[count // 2]))
 
 
+@kernel("float64(float32[::1], float32[::1], int64[::1])")
+def _gain(row: NDArray[np.float32], profile: NDArray[np.float32], edges: NDArray[np.int64]) -> float:
+    """Return the gain of one antenna, whose parts have these ``edges``; see :func:`level_out`. 1 where it has none."""
+    room = len(edges) - 1
+    ratio, weight, away, ordered = np.empty(room), np.empty(room), np.empty(room), np.empty(room)
+    count, total = 0, 0.0
+    for g in range(room):
+        heard, quiet = row[edges[g] : edges[g + 1]], profile[edges[g] : edges[g + 1]]
+        along, own = 0.0, 0.0
+        for c in range(len(heard)):
+            along += heard[c] * quiet[c]
+            own += quiet[c] * quiet[c]
+        if own > 0.0:
+            ratio[count], weight[count] = along / own, own
+            total += own
+            count += 1
+    if count == 0:
+        return 1.0
+    middle = _middle(ratio, count, ordered)
+    for g in range(count):
+        away[g] = abs(ratio[g] - middle)
+    most = APART * _middle(away, count, ordered)
+    gain = middle
+    for g in range(count):
+        gain += weight[g] / total * min(max(ratio[g] - middle, -most), most)
+    return gain if gain > 0.0 else 1.0
+
+
 @kernel("void(float32[::1], float32[::1], int64[:,::1])")
 def level_out(row: NDArray[np.float32], profile: NDArray[np.float32], parts: NDArray[np.int64]) -> None:
     """Divide every antenna of one row by its gain over the quiet, as most parts of its band have it.
@@ -60,32 +88,11 @@ def level_out(row: NDArray[np.float32], profile: NDArray[np.float32], parts: NDA
         profile: (columns,) their mean in the quiet.
         parts: see :func:`band_parts`.
     """
-    room = parts.shape[1] - 1
-    ratio, weight, away, ordered = np.empty(room), np.empty(room), np.empty(room), np.empty(room)
     for a in range(parts.shape[0]):
-        count, total = 0, 0.0
-        for g in range(room):
-            along, own = 0.0, 0.0
-            for c in range(parts[a, g], parts[a, g + 1]):
-                along += row[c] * profile[c]
-                own += profile[c] * profile[c]
-            if own > 0.0:
-                ratio[count], weight[count] = along / own, own
-                total += own
-                count += 1
-        if count == 0:
-            continue
-        middle = _middle(ratio, count, ordered)
-        for g in range(count):
-            away[g] = abs(ratio[g] - middle)
-        most = APART * _middle(away, count, ordered)
-        gain = middle
-        for g in range(count):
-            gain += weight[g] / total * min(max(ratio[g] - middle, -most), most)
-        if gain > 0.0:
-            scale = np.float32(1.0 / gain)
-            for c in range(parts[a, 0], parts[a, room]):
-                row[c] *= scale
+        gain = _gain(row, profile, parts[a])
+        scale = np.float32(1.0 / gain)
+        for c in range(parts[a, 0], parts[a, -1]):
+            row[c] *= scale
 
 
 @kernel("void(float32[:,::1], int64, int64, float32[::1], int64[:,::1])")
@@ -95,3 +102,13 @@ def level_rows(
     """Do :func:`level_out` to rows ``first`` to ``stop`` (not included) of ``x`` (frames, columns)."""
     for f in range(first, stop):
         level_out(x[f], profile, parts)
+
+
+@kernel("void(float32[:,::1], float32[::1], int64[:,::1], float64[:,::1])")
+def write_gains(
+    x: NDArray[np.float32], profile: NDArray[np.float32], parts: NDArray[np.int64], gains: NDArray[np.float64]
+) -> None:
+    """Write by what :func:`level_out` divides each antenna of rows ``x``: (rows, antennas with live sub-carriers)."""
+    for f in range(len(x)):
+        for a in range(parts.shape[0]):
+            gains[f, a] = _gain(x[f], profile, parts[a])

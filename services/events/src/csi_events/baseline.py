@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import statistics
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
@@ -10,11 +9,11 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from csi_events.learning import calibration_in_steps, unseen_gain_in_steps
-from csi_events.quiet import CALIBRATION_BYTES, CALIBRATION_FRAMES, CALIBRATION_MAX_FRAMES, CALIBRATION_S, Quiet
+from csi_events.quiet import Quiet
 from csi_events.steps import Steps
+from csi_events.stretch import Stretch
 
 if TYPE_CHECKING:
-    from csi_schemas.calibration import CalibrationCause
     from numpy.typing import NDArray
 
 QUIETER = -0.5
@@ -29,7 +28,7 @@ BLOCK_WINDOWS = 20
 LOW_QUANTILE = 0.2
 RISE_BLOCKS = 10
 """Blocks in a row whose low quantile must lie above the motion threshold before the level rises."""
-URGENT_US, LEISURELY_US, BESIDE_US = 250.0, 110.0, 55.0
+URGENT_US, LEISURELY_US, BESIDE_US = 350.0, 110.0, 55.0
 """What one frame spends on a calibration under way, us, about; the second and third on looking for gain states, which
 is tried for as long as somebody moves and mostly in vain: where nothing else is done with the frame, and beside it."""
 SUSPECT_BLOCKS = 3
@@ -43,90 +42,6 @@ class Promise(NamedTuple):
 
     id: str
     duration_s: float
-
-
-@dataclass(slots=True)
-class Stretch:
-    """Frames put by for a calibration."""
-
-    cause: CalibrationCause = "start"
-    wanted_s: float = CALIBRATION_S
-    request: str | None = None
-    amplitude: NDArray[np.float32] | None = None
-    """(room, antennas, sub-carriers): ``frames`` of them are filled."""
-    t_ns: list[NDArray[np.int64]] = field(default_factory=list)
-    frames: int = 0
-    scores: list[float] = field(default_factory=list)
-    """Scores of its windows, where a calibration existed."""
-    windows: int = 0
-    first_ns: int = 0
-    last_ns: int = 0
-
-    def add(self, t_ns: NDArray[np.int64], amplitude: NDArray[np.float32], rate_hz: float | None = None) -> None:
-        """Add one window's frames, ascending in time.
-
-        A stretch that was asked to last longer than the memory for its frames keeps every so many windows, which
-        ``rate_hz`` decides.
-        """
-        if not self.windows:
-            self.first_ns = int(t_ns[0])
-        self.last_ns = int(t_ns[-1])
-        self.windows += 1
-        every = 1 if rate_hz is None else math.ceil(self.wanted_s * rate_hz / self._most(amplitude))
-        if (self.windows - 1) % every == 0:
-            self.t_ns.append(t_ns)
-            self._keep(amplitude)
-
-    def _keep(self, amplitude: NDArray[np.float32]) -> None:
-        stop = self.frames + len(amplitude)
-        kept = self.amplitude
-        if kept is None or stop > len(kept):  # room for all from the start: what nobody writes to takes no memory
-            room = max(stop, self._most(amplitude) + len(amplitude))
-            self.amplitude = np.empty((room, *amplitude.shape[1:]), np.float32)
-            if kept is not None:
-                self.amplitude[: self.frames] = kept[: self.frames]
-        assert self.amplitude is not None  # noqa: S101 - made above, for the type checker
-        self.amplitude[self.frames : stop] = amplitude
-        self.frames = stop
-
-    @property
-    def kept(self) -> NDArray[np.float32]:
-        """(frames, antennas, sub-carriers)."""
-        return np.zeros((0, 0, 0), np.float32) if self.amplitude is None else self.amplitude[: self.frames]
-
-    @staticmethod
-    def _most(amplitude: NDArray[np.float32]) -> int:
-        """Frames that are kept at most."""
-        fitting = CALIBRATION_BYTES // (4 * amplitude[0].size)
-        return int(min(CALIBRATION_MAX_FRAMES, max(CALIBRATION_FRAMES, fitting)))
-
-    @property
-    def seconds(self) -> float:
-        """Time between the first and the last frame."""
-        return (self.last_ns - self.first_ns) * 1e-9
-
-    @property
-    def progress(self) -> float:
-        """Share of the wanted time that is over, 0-1."""
-        return min(1.0, max(0.0, self.seconds / self.wanted_s))
-
-    @property
-    def complete(self) -> bool:
-        """Long enough to calibrate on."""
-        if self.seconds >= self.wanted_s and self.frames >= CALIBRATION_FRAMES:
-            return True
-        kept = self.amplitude
-        return self.request is None and kept is not None and self.frames >= self._most(kept)
-
-    @property
-    def seconds_of_frames(self) -> NDArray[np.float64]:
-        """(frames,) their times, s."""
-        t_ns = np.concatenate(self.t_ns)
-        return np.asarray((t_ns - t_ns[0]) * 1e-9)
-
-    def let_go(self) -> None:
-        """Let go of the frames."""
-        self.amplitude, self.t_ns = None, []
 
 
 @dataclass(slots=True)

@@ -16,13 +16,12 @@ import numpy as np
 
 from csi_events._compile import kernel
 from csi_events.eigen import ITERATIONS, eigenvalue, tridiagonal_vector, values_above
+from csi_events.rows import Rows, parts
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-STEP_VALUES = 60_000
-"""Differences that one step multiplies."""
-VALUE_US, ALONG_US, PAIR_US = 0.7e-3, 0.8e-3, 0.3
+VALUE_US, ALONG_US, PAIR_US = 2e-3, 0.8e-3, 0.3
 """What one difference, one number of an earlier vector, and one of a pair of the tridiagonal matrix take, about."""
 ROOM = 16
 """Vectors for which there is room at first."""
@@ -37,22 +36,17 @@ NOTHING = 1e-12
 """A new vector shorter than this share of the largest eigenvalue is none: all that can be reached has been."""
 
 
-@kernel("void(float32[:,::1], int64, int64, float64[::1], float64[::1], float64[::1])")
-def _multiply(  # noqa: PLR0917 - a kernel takes no structs
-    x: NDArray[np.float32],
-    first: int,
-    stop: int,
-    weight: NDArray[np.float64],
-    vector: NDArray[np.float64],
-    product: NDArray[np.float64],
+@kernel("void(float32[:,::1], float64[::1], float64[::1], float64[::1])")
+def _multiply(
+    x: NDArray[np.float32], weight: NDArray[np.float64], vector: NDArray[np.float64], product: NDArray[np.float64]
 ) -> None:
-    """Add what the differences ``first`` to ``stop`` of rows of ``x`` make of ``vector`` to ``product`` (columns,).
+    """Add what the differences of consecutive rows of ``x`` make of ``vector`` to ``product`` (columns,).
 
     That is the difference times its scalar product with the vector, and times the square of its ``weight``.
     """
     columns = x.shape[1]
     difference = np.empty(columns)
-    for f in range(first, stop):
+    for f in range(len(weight)):
         before, after = x[f], x[f + 1]
         along = 0.0
         for c in range(columns):
@@ -77,7 +71,8 @@ def _orthogonal(vectors: NDArray[np.float64], count: int, w: NDArray[np.float64]
     left = 0.0
     for c in range(len(w)):
         left += w[c] * w[c]
-    return np.sqrt(left)
+    length: float = np.sqrt(left)
+    return length
 
 
 @dataclass(slots=True)
@@ -117,7 +112,7 @@ class _Krylov:
 
 
 def leading_of_differences(
-    x: NDArray[np.float32], weight: NDArray[np.float64], noise: NDArray[np.float64], least: float
+    rows: Rows, weight: NDArray[np.float64], noise: NDArray[np.float64], least: float
 ) -> Generator[float | tuple[float, NDArray[np.float64]], None, None]:
     """Yield the eigenvalues above ``least`` with their unit vectors (columns,), largest first.
 
@@ -125,19 +120,18 @@ def leading_of_differences(
     noise. Before each step it yields what the step will take, us, about.
 
     Args:
-        x: (frames, columns).
+        rows: of the stretch.
         weight: (frames - 1,) of the differences.
         noise: (columns,).
         least: eigenvalues no larger are not looked for.
     """
-    count, columns = len(x) - 1, x.shape[1]
+    count, columns = rows.frames - 1, rows.columns
     size = min(count + 1, columns)  # one more: the first vector may lie outside of what the differences span
     scale = np.sqrt(0.5) / noise
     generator = np.random.default_rng(0)
     krylov = _Krylov(np.zeros((ROOM, columns)), np.zeros(ROOM), np.zeros(ROOM))
     w = generator.standard_normal(columns)
     left = float(np.linalg.norm(w))
-    rows = max(1, STEP_VALUES // columns)
     while True:
         if krylov.count == len(krylov.vectors):
             krylov.grow()
@@ -145,9 +139,9 @@ def leading_of_differences(
         q[:] = w / left
         krylov.count += 1
         vector, w = q * scale, np.zeros(columns)
-        for first in range(0, count, rows):
-            yield VALUE_US * min(rows, count - first) * columns
-            _multiply(x, first, min(first + rows, count), weight, vector, w)
+        for first, stop in parts(count, columns):
+            yield VALUE_US * (stop - first) * columns
+            _multiply(rows.part(first, stop + 1), weight[first:stop], vector, w)
         w *= scale
         krylov.diagonal[krylov.count - 1] = w @ q
         yield ALONG_US * 2 * krylov.count * columns

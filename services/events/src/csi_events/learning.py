@@ -13,20 +13,19 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from csi_events.arrival import LOUD, LOUD_ROUNDS
-from csi_events.band_gain import band_parts, level_rows
 from csi_events.change import KNOCK, lags
 from csi_events.eigen import leading
 from csi_events.gain_states import JUMP, MOST, OUTLIER, GainStates, few_values, forgets
 from csi_events.lanczos import leading_of_differences
-from csi_events.normalise import gain_normalised, live_in_steps
+from csi_events.normalise import live_in_steps
 from csi_events.quiet import Quiet, frame_rate
+from csi_events.rows import Rows, StretchRows, parts
 from csi_events.steps import Steps, at_once
 from csi_events.stretch_sums import (
     add_moments,
     add_squares,
     add_turned,
     jumps_of,
-    remove,
     write_along,
     write_energies,
     write_lengths,
@@ -37,8 +36,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-STEP_VALUES = 10_000
-"""Amplitudes that one step looks at."""
+    from csi_events.stretch import Kept
+
 WIDE = 128
 """With more sub-carriers and more frames than this their products are not made: see :mod:`csi_events.lanczos`."""
 JUDGE_US, MEDIAN_US, RATE_US = 80.0, 40.0, 150.0
@@ -50,8 +49,8 @@ PRODUCT_US, SUM_US = 7e-5, 5e-4
 """What a product and a sum of such a step take, about."""
 BLOCK_US = 50.0
 """A step adds to so many rows of the sums as take this, one at least."""
-NORMALISE_US, MOMENTS_US, LENGTHS_US, SQUARES_US = 3e-3, 8e-4, 6e-4, 8e-4
-TURN_US, ALONG_US, REMOVE_US, ENERGY_US, JUMPS_US, LEVEL_US = 1e-3, 6e-4, 1e-3, 2.5e-3, 2e-3, 5e-3
+MOMENTS_US, LENGTHS_US, SQUARES_US = 1.6e-3, 1.6e-3, 1.6e-3
+TURN_US, ALONG_US, ENERGY_US, JUMPS_US = 1.8e-3, 1.4e-3, 3e-3, 2.8e-3
 """What one value of a step takes, about: steps are put together so that a frame has no more than it can bear."""
 
 
@@ -70,44 +69,42 @@ class Noise(NamedTuple):
 
 
 def calibrate(amplitude: NDArray[np.float32], t_s: NDArray[np.float64]) -> Quiet | None:
-    """Do all steps of :func:`calibration_in_steps` on a copy of the amplitudes."""
-    return at_once(calibration_in_steps(np.array(amplitude, np.float32, order="C"), t_s))
+    """Do all steps of :func:`calibration_in_steps` of amplitudes in any unit."""
+    return at_once(calibration_in_steps(np.ascontiguousarray(amplitude, np.float32), t_s))
 
 
-def calibration_in_steps(amplitude: NDArray[np.float32], t_s: NDArray[np.float64]) -> Steps[Quiet | None]:
+def calibration_in_steps(frames: Kept, t_s: NDArray[np.float64]) -> Steps[Quiet | None]:
     """Learn a stream's quiet from one stretch of it; in steps.
 
     Up to half of the stretch may hold motion: the level is a median, the scale is of shortened differences. More, and
     the motion is learnt as quiet.
 
     Args:
-        amplitude: (frames, antennas, sub-carriers), any unit; it is overwritten.
+        frames: (frames, antennas, sub-carriers) amplitudes in any unit, or whole numbers, which are their squares.
         t_s: receive times, s, ascending.
 
     Returns:
         The calibration, or ``None`` when fewer than 4 frames of the stretch are usable or nothing is live.
     """
-    live = yield from live_in_steps(amplitude)
-    x, usable = yield from _normalised(amplitude, live)
-    frames = len(x)
-    if frames < 4:
+    live = yield from live_in_steps(frames)
+    rows = yield from StretchRows.of(frames, live)
+    count, columns = rows.frames, rows.columns
+    if count < 4:
         return None
     yield RATE_US
-    rate_hz = frame_rate(t_s[usable])
-    widths = np.array(lags(rate_hz, frames), dtype=np.int64)
-    total, squares = np.zeros(x.shape[1]), np.zeros(x.shape[1])
-    for first, stop in _parts(frames, x.shape[1]):
-        yield MOMENTS_US * (stop - first) * x.shape[1]
-        add_moments(x, first, stop, total, squares)
-    profile = x[0] + total / frames
-    spread = np.sqrt(np.maximum(squares / frames - (total / frames) ** 2, 0.0))
-    yield from _levelled(x, live, profile.astype(np.float32))
-    gain = yield from gain_states_in_steps(x, switches_only=False)
-    for first, stop in _parts(frames, x.shape[1] * len(gain.read)):
-        yield REMOVE_US * (stop - first) * x.shape[1] * len(gain.read)
-        remove(x, *gain, first, stop)
-    noise = (yield from noise_in_steps(x)).scale
-    level = yield from level_in_steps(x, noise, widths)
+    rate_hz = frame_rate(t_s[rows.usable])
+    widths = np.array(lags(rate_hz, count), dtype=np.int64)
+    origin, total, squares = rows.part(0, 1)[0], np.zeros(columns), np.zeros(columns)
+    for first, stop in parts(count, columns):
+        yield MOMENTS_US * (stop - first) * columns
+        add_moments(rows.part(first, stop), origin, total, squares)
+    profile = origin + total / count
+    spread = np.sqrt(np.maximum(squares / count - (total / count) ** 2, 0.0))
+    yield from rows.level_out(profile.astype(np.float32))
+    gain = yield from gain_states_in_steps(rows, switches_only=False)
+    yield from rows.leave_out(gain)
+    noise = (yield from noise_in_steps(rows)).scale
+    level = yield from level_in_steps(rows, noise, widths)
     return Quiet(
         live=live,
         gain=gain,
@@ -118,83 +115,54 @@ def calibration_in_steps(amplitude: NDArray[np.float32], t_s: NDArray[np.float64
         spread=np.maximum(spread, noise).astype(np.float32),
         rate_hz=rate_hz,
         seconds=float(t_s[-1] - t_s[0]),
-        frames=frames,
+        frames=count,
     )
 
 
-def unseen_gain_in_steps(quiet: Quiet, amplitude: NDArray[np.float32]) -> Steps[Quiet | None]:
+def unseen_gain_in_steps(quiet: Quiet, frames: Kept) -> Steps[Quiet | None]:
     """Leave out the gain states of a stretch that a calibration has not met, in steps; ``None`` if there are none.
 
     What moves in the stretch is not learnt, see :func:`gain_states_in_steps`.
 
     Args:
         quiet: the calibration that has not met them.
-        amplitude: (frames, antennas, sub-carriers); it is overwritten.
+        frames: as :func:`calibration_in_steps` takes them.
     """
-    x, _ = yield from _normalised(amplitude, quiet.live)
-    if len(x) < 4:
+    rows = yield from StretchRows.of(frames, quiet.live)
+    if rows.frames < 4:
         return None
-    yield from _levelled(x, quiet.live, quiet.profile)
-    for first, stop in _parts(len(x), x.shape[1] * max(1, len(quiet.gain.read))):
-        yield REMOVE_US * (stop - first) * x.shape[1] * len(quiet.gain.read)
-        remove(x, *quiet.gain, first, stop)
-    joined = quiet.gain.joined((yield from gain_states_in_steps(x, switches_only=True)))
+    yield from rows.level_out(quiet.profile)
+    yield from rows.leave_out(quiet.gain)
+    joined = quiet.gain.joined((yield from gain_states_in_steps(rows, switches_only=True)))
     return replace(quiet, gain=joined) if len(joined.read) > len(quiet.gain.read) else None
 
 
-def _parts(rows: int, columns: int, least: int = 1) -> list[tuple[int, int]]:
-    """Cut so many rows in parts of about ``STEP_VALUES`` values and at least so many rows."""
-    step = max(least, 1, STEP_VALUES // max(1, columns))
-    return [(first, min(first + step, rows)) for first in range(0, rows, step)]
-
-
-def _normalised(
-    amplitude: NDArray[np.float32], live: NDArray[np.bool_]
-) -> Steps[tuple[NDArray[np.float32], NDArray[np.bool_]]]:
-    """Do what :func:`csi_events.normalise.gain_normalised` does; the rows take the place of the amplitudes."""
-    frames, columns = len(amplitude), int(live.sum())
-    rows = amplitude.reshape(-1)[: frames * columns].reshape(frames, columns)
-    usable = np.zeros(frames, np.bool_)
-    filled = 0
-    for first, stop in _parts(frames, live.size):
-        yield NORMALISE_US * (stop - first) * live.size
-        x, usable[first:stop] = gain_normalised(amplitude[first:stop], live)
-        rows[filled : filled + len(x)] = x
-        filled += len(x)
-    return rows[:filled], usable
-
-
-def _levelled(x: NDArray[np.float32], live: NDArray[np.bool_], profile: NDArray[np.float32]) -> Steps[None]:
-    """Divide rows ``x`` (frames, columns) by their gain over ``profile`` (columns,), in place; in steps."""
-    parts = band_parts(live)
-    for first, stop in _parts(len(x), x.shape[1]):
-        yield LEVEL_US * (stop - first) * x.shape[1]
-        level_rows(x, first, stop, profile, parts)
-
-
-def noise_in_steps(x: NDArray[np.float32]) -> Steps[Noise]:
-    """Read the frame-to-frame noise of every column of ``x`` (frames, columns), in the unit of ``x``; in steps."""
-    count, columns = len(x) - 1, x.shape[1]
+def noise_in_steps(rows: Rows) -> Steps[Noise]:
+    """Read the frame-to-frame noise of every column of ``rows``, in their unit; in steps."""
+    count, columns = rows.frames - 1, rows.columns
     length, power = np.empty(count), np.zeros(columns)
-    for first, stop in _parts(count, columns):
+    for first, stop in parts(count, columns):
         yield LENGTHS_US * (stop - first) * columns
-        write_lengths(x, first, stop, length)
+        write_lengths(rows.part(first, stop + 1), 0, stop - first, length[first:stop])
     weight = np.minimum(1.0, KNOCK * np.median(length) / np.maximum(length, 1e-9))
-    for first, stop in _parts(count, columns):
+    for first, stop in parts(count, columns):
         yield SQUARES_US * (stop - first) * columns
-        add_squares(x, first, stop, weight, power)
+        add_squares(rows.part(first, stop + 1), 0, stop - first, weight[first:stop], power)
     scale = np.sqrt(power / count)
     return Noise(np.maximum(scale, 0.3 * np.median(scale) + 1e-6), power, length)
 
 
-def level_in_steps(
-    x: NDArray[np.float32], noise: NDArray[np.float64], widths: NDArray[np.int64]
-) -> Steps[NDArray[np.float64]]:
-    """Median log energy of each half-width (widths,) in a quiet stretch ``x`` (frames, columns); in steps."""
-    energy = np.full((len(widths), len(x)), np.nan)
-    for first, stop in _parts(len(x), x.shape[1] * len(widths), least=8):
-        yield ENERGY_US * (stop - first) * x.shape[1] * len(widths)
-        write_energies(x, noise, widths, first, stop, LOUD, LOUD_ROUNDS, energy)
+def level_in_steps(rows: Rows, noise: NDArray[np.float64], widths: NDArray[np.int64]) -> Steps[NDArray[np.float64]]:
+    """Median log energy of each half-width (widths,) in a quiet stretch; in steps."""
+    count, columns = rows.frames, rows.columns
+    energy = np.full((len(widths), count), np.nan)
+    before = 2 * int(widths.max()) - 1
+    for first, stop in parts(count, columns * len(widths), least=8):
+        yield ENERGY_US * (stop - first) * columns * len(widths)
+        begin = max(0, first - before)
+        part = np.full((len(widths), stop - begin), np.nan)
+        write_energies(rows.part(begin, stop), noise, widths, first - begin, stop - begin, LOUD, LOUD_ROUNDS, part)
+        energy[:, first:stop] = part[:, first - begin :]
     level = np.empty(len(widths))
     for w, width in enumerate(widths.tolist()):
         yield MEDIAN_US
@@ -202,26 +170,26 @@ def level_in_steps(
     return level
 
 
-def gain_states_in_steps(x: NDArray[np.float32], *, switches_only: bool) -> Steps[GainStates]:
-    """Find the directions of gain in a stretch ``x`` (frames, columns) of at least 4 frames; in steps.
+def gain_states_in_steps(rows: Rows, *, switches_only: bool) -> Steps[GainStates]:
+    """Find the directions of gain in a stretch of at least 4 frames; in steps.
 
     Differences of consecutive frames are divided by each column's noise. White noise in n differences of D columns
     puts at most the share (1 + sqrt(D / n))^2 / D of its variance in one direction (the edge of Marchenko and Pastur,
     1967); a direction with ``OUTLIER`` times that is not noise.
 
     Args:
-        x: normalised amplitudes.
+        rows: of the stretch.
         switches_only: only directions along which the frames have two or three values. A stretch in which somebody
             moves needs that: at 10 frames/s a person's motion forgets as quickly as a radio.
     """
-    count, columns = len(x) - 1, x.shape[1]
-    noise, power, length = yield from noise_in_steps(x)
+    count, columns = rows.frames - 1, rows.columns
+    noise, power, length = yield from noise_in_steps(rows)
     weight = np.minimum(1.0, JUMP * np.median(length) / np.maximum(length, 1e-9))
     edge = (1.0 + np.sqrt(columns / count)) ** 2 / columns
     least = OUTLIER * edge * max(float(np.sum(power / noise**2)), 1e-12)
     found: list[NDArray[np.float64]] = []
     looked_at = 0
-    for pair in _directions(x, weight, noise, least):
+    for pair in _directions(rows, weight, noise, least):
         if isinstance(pair, float):
             yield pair
             continue
@@ -229,12 +197,13 @@ def gain_states_in_steps(x: NDArray[np.float32], *, switches_only: bool) -> Step
         if looked_at > columns - 1:
             break
         direction = pair[1]
-        along = np.empty((len(x), 1))
-        for first, stop in _parts(len(x), columns):
+        along = np.empty(rows.frames)
+        for first, stop in parts(rows.frames, columns):
             yield ALONG_US * (stop - first) * columns
-            write_along(x, direction / noise, first, stop, along[:, 0])
+            write_along(rows.part(first, stop), direction / noise, 0, stop - first, along[first:stop])
         yield JUDGE_US
-        if forgets(along)[0] and (not switches_only or few_values(along)[0]):
+        column = along[:, None]
+        if forgets(column)[0] and (not switches_only or few_values(column)[0]):
             found.append(direction)
         if len(found) == MOST:
             break
@@ -243,45 +212,46 @@ def gain_states_in_steps(x: NDArray[np.float32], *, switches_only: bool) -> Step
 
 
 def _directions(
-    x: NDArray[np.float32], weight: NDArray[np.float64], noise: NDArray[np.float64], least: float
+    rows: Rows, weight: NDArray[np.float64], noise: NDArray[np.float64], least: float
 ) -> Generator[float | tuple[float, NDArray[np.float64]], None, None]:
     """Yield the largest variances of the weighted differences with their directions (columns,), and what steps take."""
-    count, columns = len(x) - 1, x.shape[1]
+    count, columns = rows.frames - 1, rows.columns
     if min(count, columns) > WIDE:
-        yield from leading_of_differences(x, weight, noise, least)
+        yield from leading_of_differences(rows, weight, noise, least)
         return
-    products = yield from _products(x, weight, noise)
+    products = yield from _products(rows, weight, noise)
     for pair in leading(products, least):
         if isinstance(pair, float) or columns <= count:
             yield pair
             continue
         value, vector = pair
         direction = np.zeros(columns)
-        for first, stop in _parts(count, columns):
+        for first, stop in parts(count, columns):
             yield TURN_US * (stop - first) * columns
-            add_turned(x, vector * weight, first, stop, noise, direction)
+            share = (vector * weight)[first:stop]
+            add_turned(rows.part(first, stop + 1), share, 0, stop - first, noise, direction)
         yield value, direction / np.sqrt(value)
 
 
-def _products(
-    x: NDArray[np.float32], weight: NDArray[np.float64], noise: NDArray[np.float64]
-) -> Steps[NDArray[np.float64]]:
+def _products(rows: Rows, weight: NDArray[np.float64], noise: NDArray[np.float64]) -> Steps[NDArray[np.float64]]:
     """Add up the smaller of the two products of the weighted differences with themselves."""
-    count, columns = len(x) - 1, x.shape[1]
+    count, columns = rows.frames - 1, rows.columns
     size = min(count, columns)
     products = np.zeros((size, size))
     step = max(FEWEST_ROWS, STEP_PRODUCTS // size**2)
     row_us = size * (step * PRODUCT_US + SUM_US)
-    rows = max(1, int(BLOCK_US / row_us))
+    block = max(1, int(BLOCK_US / row_us))
     for first in range(0, max(count, columns), step):
         yield JUMPS_US * step * size
         if columns <= count:
-            jumps = jumps_of(x, first, min(first + step, count), 0, columns, weight, noise)
+            stop = min(first + step, count)
+            jumps = jumps_of(rows.part(first, stop + 1), 0, stop - first, 0, columns, weight[first:stop], noise)
             left, right = jumps.T, jumps
         else:
-            jumps = jumps_of(x, 0, count, first, min(first + step, columns), weight, noise)
+            stop = min(first + step, columns)
+            jumps = jumps_of(rows.part(0, count + 1, first, stop), 0, count, 0, stop - first, weight, noise[first:stop])
             left, right = jumps, jumps.T
-        for top in range(0, size, rows):
-            yield row_us * min(rows, size - top)
-            products[top : top + rows] += left[top : top + rows] @ right
+        for top in range(0, size, block):
+            yield row_us * min(block, size - top)
+            products[top : top + block] += left[top : top + block] @ right
     return products

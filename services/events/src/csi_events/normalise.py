@@ -33,9 +33,13 @@ def window_amplitude(iq: NDArray[np.integer]) -> NDArray[np.float32]:
     return amplitude
 
 
-@kernel("void(float32[:,:,::1], float64[::1], int64, int64, float64[:,::1])")
-def add_medians(
-    amplitude: NDArray[np.float32],
+_MEDIANS = "void({0}[:,:,::1], boolean, float64[::1], int64, int64, float64[:,::1])"
+
+
+@kernel(_MEDIANS.format("float32"), _MEDIANS.format("uint16"))
+def add_medians(  # noqa: PLR0917 - a kernel takes no structs
+    amplitude: NDArray[np.float32] | NDArray[np.uint16],
+    squared: bool,  # noqa: FBT001 - as above
     norm: NDArray[np.float64],
     first: int,
     stop: int,
@@ -45,6 +49,7 @@ def add_medians(
 
     Args:
         amplitude: (frames, antennas, sub-carriers).
+        squared: these are the squares of amplitudes.
         norm: (frames,): what a frame is divided by; frames of 0 are left out.
         first: number of a sub-carrier, all antennas counted on.
         stop: the same.
@@ -57,7 +62,8 @@ def add_medians(
         count = 0
         for f in range(frames):
             if norm[f] > 0.0:
-                values[count] = amplitude[f, a, s] / norm[f]
+                value = np.float32(amplitude[f, a, s])
+                values[count] = (np.sqrt(value) if squared else value) / norm[f]
                 count += 1
         median[a, s] = np.median(values[:count]) if count else 0.0
 
@@ -76,19 +82,24 @@ def typical(median: NDArray[np.float64]) -> float:
     return middle
 
 
-def live_in_steps(amplitude: NDArray[np.float32]) -> Steps[NDArray[np.bool_]]:
+def live_in_steps(amplitude: NDArray[np.float32] | NDArray[np.uint16]) -> Steps[NDArray[np.bool_]]:
     """Say which sub-carriers of (frames, antennas, sub-carriers) carry signal, (antennas, sub-carriers); in steps.
 
     Judged on frames divided by their own norm, so a change of gain does not decide; "typical" is the median over the
-    sub-carriers that are not dead, so any number of null sub-carriers leaves the answer alone.
+    sub-carriers that are not dead, so any number of null sub-carriers leaves the answer alone. Whole numbers are
+    squares of amplitudes.
     """
     frames, antennas, subcarriers = amplitude.shape
-    norm = np.sqrt(np.einsum("fas,fas->f", amplitude, amplitude, dtype=np.float64))
+    squared = amplitude.dtype == np.uint16
+    if squared:
+        norm = np.sqrt(amplitude.sum(axis=(1, 2), dtype=np.float64))
+    else:
+        norm = np.sqrt(np.einsum("fas,fas->f", amplitude, amplitude, dtype=np.float64))
     median = np.zeros((antennas, subcarriers))
     step = max(1, STEP_VALUES // max(1, frames))
     for first in range(0, median.size, step):
         yield step * (COLUMN_US + VALUE_US * frames)
-        add_medians(amplitude, norm, first, min(first + step, median.size), median)
+        add_medians(amplitude, squared, norm, first, min(first + step, median.size), median)
     yield LAST_US
     return np.asarray(median > LIVE_SHARE * typical(median))
 

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from csi_schemas.common import Origin
     from numpy.typing import NDArray
 
-    from csi_events.baseline import Stretch
     from csi_events.decision import MotionDecision
     from csi_events.messages import Source
+    from csi_events.stretch import Stretch
 
 _encode = msgspec.json.Encoder().encode
 

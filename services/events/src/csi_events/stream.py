@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from csi_schemas.sensing import Calibration
 
 from csi_events.baseline import Baseline
+from csi_events.calibration_state import calibration_state
 from csi_events.chores import Chores
 from csi_events.features import FeatureMemory
 from csi_events.health import Health
@@ -22,6 +22,7 @@ from csi_events.steps import at_once
 from csi_events.windows import WindowRule
 
 if TYPE_CHECKING:
+    from csi_schemas.sensing import Calibration
     from numpy.typing import NDArray
 
 MIN_FRAMES = 4
@@ -29,7 +30,6 @@ MIN_FRAMES = 4
 fewer than half of what it should hold, or of one."""
 GAP_S = 3.0
 """Silence (or 10 frame intervals, if longer) after which earlier frames are no longer compared with."""
-REMEDY = "run csiflow calibrate when nobody moves"
 SHARE_NS = 10_000_000
 """A frame does a share of the chores, or one step of an attempt on breathing, for each such time since the one before:
 one at least ..."""
@@ -89,22 +89,9 @@ class Stream:
 
     def calibration(self) -> Calibration:
         """Say what is thought of the calibration."""
-        stretch = self.baseline.stretch
-        quiet = self.baseline.quiet
-        asked = stretch is not None and stretch.request is not None
-        if stretch is not None and (quiet is None or asked):
-            progress = round(stretch.progress, 3)
-            return Calibration("calibrating", since_ns=self.learnt_ns, progress=progress, request=stretch.request)
         decided = self.judgement.decided
-        begins = None if decided is None else round(decided.begins, 3)
-        reason = None
-        if self.baseline.suspect:
-            reason = f"nothing was as quiet as the calibration for {len(self.baseline.low)} minutes"
-        elif self.health.announced and self.health.announced & {"rate", "dead"}:
-            reason = "the radio is not what it was when it was calibrated"
-        if reason is not None:
-            return Calibration("suspect", f"{reason}; {REMEDY}", self.learnt_ns, threshold=begins)
-        return Calibration("ok", None, self.learnt_ns, threshold=begins)
+        begins = None if decided is None else decided.begins
+        return calibration_state(self.baseline, self.health, begins, self.learnt_ns)
 
     def window(
         self,

@@ -79,28 +79,14 @@ def write_along(
         along[f] = total
 
 
-@kernel("void(float32[:,::1], float32[:,::1], float32[:,::1], int64, int64)")
-def remove(
-    x: NDArray[np.float32], read: NDArray[np.float32], write: NDArray[np.float32], first: int, stop: int
-) -> None:
-    """Take directions out of rows ``first`` to ``stop``, in place."""
-    for f in range(first, stop):
-        for d in range(len(read)):
-            along = 0.0
-            for c in range(x.shape[1]):
-                along += x[f, c] * read[d, c]
-            for c in range(x.shape[1]):
-                x[f, c] -= along * write[d, c]
-
-
-@kernel("void(float32[:,::1], int64, int64, float64[::1], float64[::1])")
+@kernel("void(float32[:,::1], float32[::1], float64[::1], float64[::1])")
 def add_moments(
-    x: NDArray[np.float32], first: int, stop: int, total: NDArray[np.float64], squares: NDArray[np.float64]
+    x: NDArray[np.float32], origin: NDArray[np.float32], total: NDArray[np.float64], squares: NDArray[np.float64]
 ) -> None:
-    """Add rows ``first`` to ``stop`` to ``total`` (columns,), and their squares about row 0 to ``squares``."""
-    for f in range(first, stop):
+    """Add how far rows are from ``origin`` (columns,) to ``total`` (columns,), and its squares to ``squares``."""
+    for f in range(len(x)):
         for c in range(x.shape[1]):
-            away = np.float64(x[f, c]) - np.float64(x[0, c])
+            away = np.float64(x[f, c]) - np.float64(origin[c])
             total[c] += away
             squares[c] += away * away
 
