@@ -232,3 +232,44 @@ def test_confidence_grows_with_the_evidence() -> None:
             assert 0 < chance[0] < chance[1] < chance[2] <= chance[3] < 1
     assert of_slow_line(22).rate < 0.6 < of_line(30, 0.8).rate
     assert of_ridge(8).rate < 0.6 < of_ridge(8).somebody
+
+
+def played(h: NDArray[np.complex128], t_ns: NDArray[np.int64], jump_at: int, jump_s: float) -> list[BreathingEstimate]:
+    """Attempts of a stream whose clock jumps at a frame, as the service tells it."""
+    iq = quantised(h)
+    t_ns = np.where(np.arange(len(t_ns)) >= jump_at, t_ns + int(jump_s * 1e9), t_ns)
+    live = np.ones(iq.shape[1:3], dtype=bool)
+    breathing, found = Breathing(), []
+    for first in range(0, len(t_ns) - 19, 20):
+        if first == jump_at:
+            breathing.jump(jump_s)
+        breathing.add(t_ns[first : first + 20], products_of(iq[first : first + 20], live))
+        estimate = settled(breathing, int(t_ns[first + 19]))
+        if estimate is not None and first > jump_at:
+            found.append(estimate)
+    return found
+
+
+@pytest.mark.parametrize(("jump_s", "within_s"), [(-5.0, 3.0), (5.0, 24.0), (-3600.0, 31.0), (3600.0, 31.0)])
+def test_what_was_heard_outlives_a_jump_of_the_clock(jump_s: float, within_s: float) -> None:
+    """Set back by seconds, the clock hides nothing; of a short silence the ridge knows more than of a long one."""
+    h = channel(90 * 20, antennas=3, rate_hz=20, breathing_bpm=15, noise=1.0)
+    found = played(h, times(90 * 20, 20), 1000, jump_s)
+    told = [estimate for estimate in found if estimate.bpm is not None]
+    assert told[0].t_ns - found[0].t_ns < within_s * 1e9
+    assert all(abs(estimate.bpm - 15.0) < 0.5 for estimate in told if estimate.bpm is not None)
+
+
+@pytest.mark.parametrize("second", [0.5, 1.0])
+@pytest.mark.parametrize("bpm", [3.5, 4.0, 5.0, 8.0, 12.0])
+def test_a_harmonic_is_not_answered(bpm: float, second: float) -> None:
+    """Strong, clean breathing with a second harmonic up to as strong as it: its own rate is answered, or none."""
+    t = np.arange(100 * 20) / 20
+    phase = 2 * np.pi * bpm / 60 * t
+    swing = 3.0 * (np.sin(phase) + second * np.sin(2 * phase + 1.0))
+    h = channel(len(t), antennas=3, rate_hz=20, noise=1.0)
+    h = h + swing[:, None, None] * np.exp(1j * (np.arange(3)[:, None] + 0.1 * np.arange(64)))
+    found = [estimate.bpm for estimate in attempts(quantised(h), times(len(t), 20)) if estimate.bpm is not None]
+    wrong = [rate for rate in found if abs(rate - bpm) > 1.0]
+    assert len(wrong) <= 2
+    assert len(found) > 25

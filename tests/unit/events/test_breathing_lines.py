@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from csi_events.breathing.estimate import refined
-from csi_events.breathing.lines import line_power, over_background, steadiness
+from csi_events.breathing.lines import APART, STRONGER, VALLEY, fundamental, line_power, over_background, steadiness
 from csi_events.breathing.plane import LINE_GRID, RIDGE_GRID
 from csi_events.breathing.ridge import Ridge, evidence
 from csi_events.breathing.rules import RULES
@@ -208,3 +208,93 @@ def test_other_columns_are_refused_until_cleared() -> None:
     swings.clear()
     swings.add(np.array([2], np.int64), np.zeros((1, 3), np.float32))
     assert swings.columns == 3
+
+
+def naive_fundamental(
+    rate: NDArray[np.float64], power: NDArray[np.float64], z: NDArray[np.float64], of: float
+) -> tuple[int, int]:
+    """The strongest peak near half or a third of a rate that is no less than half as strong and stands out."""
+    own = power[np.abs(rate - of) <= 0.6].max(initial=0.0) + 1e-30
+    found = []
+    for times in (2, 3):
+        for k in np.flatnonzero(np.abs(rate - of / times) <= 1.5 / times):
+            c = int(power[k].argmax())
+            if not 0 < k < len(rate) - 1 or power[k, c] < max(power[k - 1, c], power[k + 1, c]):
+                continue
+            valley = power[(rate >= 1.3 * rate[k]) & (rate <= 1.7 * rate[k])].max(axis=1)
+            out = z[k].max() > APART or (len(valley) > 0 and power[k, c] > VALLEY * np.median(valley))
+            if power[k, c] / own > STRONGER and out:
+                found.append((power[k, c], int(k), c))
+    strongest = max((each[0] for each in found), default=0.0)
+    return next(((k, c) for size, k, c in found if size == strongest), (-1, -1))
+
+
+@given(st.integers(0, 2**32 - 1), st.floats(3.0, 30.0))
+def test_a_fundamental_is_the_naive_one(seed: int, of: float) -> None:
+    """The kernel finds what the slow twin finds, in powers with and without lines."""
+    rng = np.random.default_rng(seed)
+    rate = LINE_GRID.per_minute
+    power, z = rng.exponential(size=(2, len(rate), 3)) ** 2
+    assert fundamental(rate, power, z, of) == naive_fundamental(rate, power, z, of)
+
+
+@pytest.mark.parametrize("times", [2, 3])
+def test_a_harmonic_belongs_to_what_is_stronger(times: int) -> None:
+    """A line at half or a third of a rate makes it a harmonic when as strong; a weaker one, or drift, does not."""
+    rate = LINE_GRID.per_minute
+
+    def spectrum(fundamental_power: float) -> NDArray[np.float64]:
+        low, high = (np.exp(-0.5 * ((rate - each) / 0.6) ** 2) for each in (7.0, 7.0 * times))
+        return np.asarray(0.01 + fundamental_power * low + high)[:, None]
+
+    row, column = fundamental(rate, spectrum(1.2), np.ones((len(rate), 1)), 7.0 * times)
+    assert (rate[row], column) == (7.0, 0)
+    assert fundamental(rate, spectrum(0.3), np.ones((len(rate), 1)), 7.0 * times) == (-1, -1)
+    drift = (rate[:, None] / 7.0) ** -2.0
+    assert fundamental(rate, drift, np.ones((len(rate), 1)), 7.0 * times) == (-1, -1)
+
+
+def test_waiting_is_seeing_nothing() -> None:
+    """A silence moves no rate; that somebody is still there afterwards is less likely the longer it lasts."""
+    ridge = Ridge(np.arange(6.0, 30.0, 0.5))
+    z = np.ones(len(ridge.rate))
+    z[20] = 30.0
+    for _ in range(40):
+        ridge.see(z, 4)
+    best, odds = ridge.best, ridge.log_odds
+    ridge.wait(5.0)
+    after = ridge.log_odds
+    assert ridge.best == best
+    stayed = np.exp(-5.0 / RULES.turnover_s)
+    assert after == pytest.approx(np.log(stayed / (1.0 - stayed)), abs=0.1)
+    assert 0.0 < after < odds
+    ridge.wait(20.0)
+    assert ridge.log_odds < after
+
+
+def test_half_a_second_of_news_counts_for_half() -> None:
+    """A share of a second's evidence is what a smaller weight would have made of it."""
+    z = np.where(np.arange(30) == 7, 20.0, 1.0)
+    half, light = Ridge(np.arange(6.0, 21.0, 0.5)), Ridge(np.arange(6.0, 21.0, 0.5), RULES._replace(weight=0.05))
+    for _ in range(10):
+        half.see(z, 2, 0.5)
+        light.see(z, 2)
+    np.testing.assert_allclose(half.chance, light.chance)
+
+
+def test_a_clock_set_back_moves_what_is_kept() -> None:
+    """Bins go on in step when times are moved with the clock; a rest keeps what is usual and no bin."""
+    t_ns, rows = rows_of(np.random.default_rng(11).standard_normal(200))
+    swings = Swings()
+    swings.add(t_ns[:100], rows[:100])
+    before = swings.bins
+    swings.shift(-5_000_000_000)
+    swings.add(t_ns[100:] - 5_000_000_000, rows[100:])
+    t, _ = swings.read(60.0)
+    assert len(t) >= before + 98
+    np.testing.assert_allclose(np.diff(t), BIN_NS * 1e-9)
+    swings.cut()
+    usual = swings.usual
+    swings.rest()
+    assert swings.bins == 0
+    assert swings.usual == usual

@@ -25,6 +25,7 @@ BENCHES = {
     "d8": "ADR-099's D8: how soon its ramp is promoted, and what never is",
     "regimes": "how often known series get their regime; what recordings get",
     "robustness": "what still holds when recordings are perturbed as the real world does",
+    "breathers": "how often simulated people at rest are told a rate, and how often a wrong one",
     "rooms": "what is said of simulated rooms that are scanned for access points",
     "fingerprints": "fingerprints learnt and matched in simulated rooms",
 }

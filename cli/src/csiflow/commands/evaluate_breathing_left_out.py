@@ -10,9 +10,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from csiflow.commands.evaluate import print_tables, progress_bar
-from csiflow.evaluation.breath_confidence import reliability, simulated
+from csiflow.evaluation.breath_confidence import reliability
 from csiflow.evaluation.breath_left_out import DRAWS, RANGES, REFINED, SEARCHES, LeftOut, Row, leave_out, noise
 from csiflow.evaluation.breath_trace import BreathTrace, trace
+from csiflow.evaluation.breathers import simulated
 from csiflow.evaluation.breaths import Streamed, streams
 from csiflow.evaluation.errors import EvaluationError
 from csiflow.evaluation.files import expand

@@ -31,23 +31,33 @@ class Kept:
 
     span_s: float
     line: Line
-    thirds: tuple[float, float]
+    below: Line | None
+    thirds: dict[Line, tuple[float, float]]
+    """How alike each is in its thirds."""
     near: NDArray[np.float32]
     """(rates that the ridge follows,): the rate answered near each."""
+    overtones: NDArray[np.bool_]
+    """(rates,): whether that is a harmonic of a stronger line."""
 
     @classmethod
     def of(cls, sight: Sight) -> Kept:
         """Work a sight out."""
         near = np.array([sight.rate_near(float(rate)) for rate in RIDGE_RATES], np.float32)
-        return cls(sight.span_s, sight.line, sight.steadiness(), near)
+        overtones = np.array([sight.overtone(float(rate)) for rate in near])
+        thirds = {line: sight.steadiness(line) for line in (sight.line, sight.below) if line is not None}
+        return cls(sight.span_s, sight.line, sight.below, thirds, near, overtones)
 
-    def steadiness(self) -> tuple[float, float]:
-        """How alike the line is in its thirds."""
-        return self.thirds
+    def steadiness(self, line: Line) -> tuple[float, float]:
+        """How alike a line is in its thirds."""
+        return self.thirds[line]
 
     def rate_near(self, rate: float) -> float:
         """Rate of the highest power near one that the ridge follows."""
         return float(self.near[int(np.abs(RIDGE_RATES - rate).argmin())])
+
+    def overtone(self, rate: float) -> bool:
+        """Whether a rate answered is a harmonic of a stronger line."""
+        return bool(self.overtones[int(np.abs(self.near - rate).argmin())])
 
 
 class Seen(NamedTuple):
@@ -59,6 +69,12 @@ class Seen(NamedTuple):
 
 class Doubted(NamedTuple):
     """Somebody moved for so long."""
+
+    seconds: float
+
+
+class Waited(NamedTuple):
+    """Nothing was seen for so long."""
 
     seconds: float
 
@@ -87,7 +103,7 @@ class Window(NamedTuple):
     """Whether it could say."""
 
 
-Step: TypeAlias = Seen | Doubted | Concluded | Forgot | Window
+Step: TypeAlias = Seen | Doubted | Waited | Concluded | Forgot | Window
 
 
 @dataclass(slots=True)
@@ -105,6 +121,11 @@ class Recorder(BreathingDecision):
         """Somebody moves."""
         self.steps.append(Doubted(seconds))
         BreathingDecision.doubt(self, seconds)
+
+    def wait(self, seconds: float) -> None:
+        """Nothing is seen."""
+        self.steps.append(Waited(seconds))
+        BreathingDecision.wait(self, seconds)
 
     def forget_lines(self) -> None:
         """Nothing stands any more."""
@@ -199,13 +220,15 @@ def _windows(found: BreathTrace, rules: Rules) -> Iterator[tuple[Window, Breathi
                 estimate = None if isinstance(step, Forgot) and step.everything else estimate
 
 
-def _tell(decision: BreathingDecision, step: Seen | Doubted | Forgot) -> None:
+def _tell(decision: BreathingDecision, step: Seen | Doubted | Waited | Forgot) -> None:
     """Tell a decision what was seen, or forgotten."""
     match step:
         case Seen(z, components):
             decision.see(z, components)
         case Doubted(seconds):
             decision.doubt(seconds)
+        case Waited(seconds):
+            decision.wait(seconds)
         case Forgot(everything=True):
             decision.clear()
         case Forgot():

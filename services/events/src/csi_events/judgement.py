@@ -62,9 +62,9 @@ class Judgement:
         self.decision.calibrated(quiet.seconds)
         self.drift = Drift.start(quiet, now_ns)
 
-    def forget(self) -> None:
-        """After a gap: what was seen of breathing is over."""
-        self.breathing.clear()
+    def forget(self, seconds: float) -> None:
+        """After a silence of so many seconds, or a clock set back: what was estimated of breathing is over."""
+        self.breathing.jump(seconds)
         self.passes, self.estimate = 0, None
 
     def end(self) -> WindowResult:

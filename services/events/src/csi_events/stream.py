@@ -264,11 +264,12 @@ class Stream:
         newest = self.newest_ns
         rate_hz = self.baseline.quiet.rate_hz if self.baseline.quiet is not None else 100.0
         gap_s = max(GAP_S, 10.0 / rate_hz)
-        if newest and not -gap_s < (first_ns - newest) * 1e-9 < gap_s:
+        since_s = (first_ns - newest) * 1e-9
+        if newest and not -gap_s < since_s < gap_s:
             self.open.forget()
             self.chores.clear()
             self.memory.clear()
-            self.judgement.forget()
+            self.judgement.forget(since_s)
 
     def _guess_live(self, amplitude: NDArray[np.float32]) -> None:
         """Before the calibration: live sub-carriers of the first frames put by for it."""

@@ -11,9 +11,10 @@ from csi_events.breathing.rules import RULES
 from csi_events.offline import Recording
 from csiflow.commands import evaluate_breathing_left_out as command
 from csiflow.evaluation import breath_left_out
-from csiflow.evaluation.breath_confidence import MEAN_S, Breather, breather, reliability, simulated
+from csiflow.evaluation.breath_confidence import reliability
 from csiflow.evaluation.breath_left_out import RANGES, Search, count, leave_out
 from csiflow.evaluation.breath_trace import BreathTrace, shown, trace
+from csiflow.evaluation.breathers import MEAN_S, Breather, breather, simulated
 from csiflow.evaluation.breaths import WAIT_S, Breaths, Streamed, told
 from csiflow.evaluation.figures import Value, breathing_errors, breathing_rates, dots
 from csiflow.evaluation.nulls import coloured, joined, white

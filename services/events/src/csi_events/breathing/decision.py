@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
@@ -22,7 +24,16 @@ LOWEST, HIGHEST = 3.0, 30.5
 STEADY = 5
 """Attempts in a row of which the strongest lines agree within 1 breath/min."""
 
-Reason = Literal["ok", "warming up", "rate too low", "movement", "not significant", "unstable"]
+ANEW_S = 24
+"""Time after movement until a second's spectrum is new as a whole: before, it shows again what was doubted."""
+PERIODS = 6.0
+"""Periods of a rate after which the ridge may be answered: two of the slowest that it could be a harmonic of."""
+VOTES = 30
+"""Sights of a rate, the newest, of which fewer than half may have shown it as a harmonic of another."""
+NEAR = 0.15
+"""Rates are the same while they are apart by no more, relatively."""
+
+Reason = Literal["ok", "warming up", "rate too low", "movement", "not significant", "overtone", "unstable"]
 
 RIDGE_ROWS = (RIDGE_GRID.per_minute >= RIDGE_LOW) & (RIDGE_GRID.per_minute <= RIDGE_HIGH)
 """(frequencies,): those of the ridge's grid that it follows."""
@@ -61,9 +72,12 @@ class Line(NamedTuple):
 
     bpm: float
     z: float
-    """Power over background."""
+    """Power over background, or that of its harmonic."""
     slow: bool
     """It was found under 6.5 a minute, in a window of its own length."""
+    window_s: float = 30.0
+    component: int = 0
+    """Where it is strongest."""
 
 
 class Sight(Protocol):
@@ -77,11 +91,18 @@ class Sight(Protocol):
     def line(self) -> Line:
         """The strongest line."""
 
-    def steadiness(self) -> tuple[float, float]:
-        """How alike it is in its thirds, see :func:`csi_events.breathing.lines.steadiness`."""
+    @property
+    def below(self) -> Line | None:
+        """A line of which that is a harmonic, as strong as it at least."""
+
+    def steadiness(self, line: Line) -> tuple[float, float]:
+        """How alike either is in its thirds, see :func:`csi_events.breathing.lines.steadiness`."""
 
     def rate_near(self, rate: float) -> float:
         """Rate of the highest power near one that the ridge follows, breaths per minute."""
+
+    def overtone(self, rate: float) -> bool:
+        """Whether a rate is a harmonic of a stronger line."""
 
 
 @dataclass(slots=True)
@@ -94,6 +115,12 @@ class BreathingDecision:
     """Rates of the strongest lines of the last attempts."""
     stood: bool = False
     """The last attempt was answered with a line."""
+    still_s: float = math.inf
+    """Seconds seen since somebody moved."""
+    known: bool = False
+    """A silence came after something had been seen: the ridge may be answered before ``ANSWER_S``."""
+    doubts: deque[tuple[float, bool]] = field(default_factory=lambda: deque(maxlen=2 * VOTES))
+    """Rates that could have been answered, and whether each was a harmonic of a stronger line."""
 
     def __post_init__(self) -> None:
         """Begin with no breathing."""
@@ -101,11 +128,19 @@ class BreathingDecision:
 
     def see(self, z: NDArray[np.float64], components: int) -> None:
         """Feed the ridge with a second: (rates,), the highest power over background of so many components."""
-        self.ridge.see(z / _EXCESS, components)
+        self.still_s += 1.0
+        self.ridge.see(z / _EXCESS, components, min(1.0, self.still_s / ANEW_S))
 
     def doubt(self, seconds: float) -> None:
         """Somebody moves for so many seconds."""
+        self.still_s = 0.0
         self.ridge.doubt(seconds)
+
+    def wait(self, seconds: float) -> None:
+        """Nothing is seen for so many seconds."""
+        self.ridge.wait(seconds)
+        self.still_s, self.known = math.inf, self.ridge.log_odds > 0.0
+        self.forget_lines()
 
     def forget_lines(self) -> None:
         """Nothing stands any more."""
@@ -115,33 +150,57 @@ class BreathingDecision:
     def clear(self) -> None:
         """Forget everything."""
         self.ridge.clear()
+        self.doubts.clear()
+        self.still_s, self.known = math.inf, False
         self.forget_lines()
 
     def conclude(self, now_ns: int, sight: Sight) -> BreathingEstimate:
         """Answer with the steady line if there is one, else with the ridge if it is sure."""
-        rules, (bpm, z, _) = self.rules, sight.line
-        steady = len(self.lines) >= STEADY - 1 and all(abs(line - bpm) <= 1.0 for line in self.lines)
+        rules, line, log_odds = self.rules, sight.line, self.ridge.log_odds
+        followed = sight.rate_near(self.ridge.best)
+        self._look(sight, followed)
+        if sight.below is not None and self._overtone(line.bpm):
+            line = sight.below
+        bpm, z = line.bpm, line.z
+        steady = len(self.lines) >= STEADY - 1 and all(abs(other - bpm) <= 1.0 for other in self.lines)
         self.lines = [*self.lines, bpm][-(STEADY - 1) :]
-        log_odds = self.ridge.log_odds
-        if sight.span_s < ANSWER_S:
+        if sight.span_s < ANSWER_S and not self.known:
             return BreathingEstimate(now_ns, "warming up", z=z, log_odds=log_odds)
-        sure = self._stands(sight) if steady and LOWEST <= bpm <= HIGHEST else None
+        stands = sight.span_s >= ANSWER_S and steady and LOWEST <= bpm <= HIGHEST and not self._overtone(bpm)
+        sure = self._stands(sight, line) if stands else None
         self.stood = sure is not None
         if sure is not None:
             return BreathingEstimate(now_ns, "ok", bpm, sure.rate, sure.somebody, z, log_odds)
         if log_odds < rules.min_odds:
             return BreathingEstimate(now_ns, "not significant", z=z, log_odds=log_odds)
+        early = sight.span_s < PERIODS * 60.0 / followed and not self.known
+        if early or self._overtone(followed):
+            return BreathingEstimate(now_ns, "overtone", z=z, log_odds=log_odds)
         sure = confidence.of_ridge(log_odds)
-        bpm = sight.rate_near(self.ridge.best)
-        return BreathingEstimate(now_ns, "ok", bpm, sure.rate, sure.somebody, z, log_odds)
+        return BreathingEstimate(now_ns, "ok", followed, sure.rate, sure.somebody, z, log_odds)
 
-    def _stands(self, sight: Sight) -> Sure | None:
-        """Judge the strongest line by its height and by how alike its thirds are; ``None`` when it does not stand."""
-        rules, (_, z, slow) = self.rules, sight.line
+    def _look(self, sight: Sight, followed: float) -> None:
+        """Note whether what could be answered is a harmonic of something stronger."""
+        self.doubts.append((sight.line.bpm, sight.below is not None))
+        if not _same(sight.line.bpm, followed):
+            self.doubts.append((followed, sight.overtone(followed)))
+
+    def _overtone(self, rate: float) -> bool:
+        """Whether a rate was a harmonic of something stronger in half of the newest sights of it or more."""
+        seen = [overtone for other, overtone in self.doubts if _same(other, rate)][-VOTES:]
+        return 2 * sum(seen) >= len(seen) > 0
+
+    def _stands(self, sight: Sight, line: Line) -> Sure | None:
+        """Judge a line by its height and by how alike its thirds are; ``None`` when it does not stand."""
+        rules, z, slow = self.rules, line.z, line.slow
         ease = rules.ease if self.stood else 1.0
-        coherence, weakest = sight.steadiness()
+        coherence, weakest = sight.steadiness(line)
         if slow:
             height = z * likeness(coherence, weakest)
             return confidence.of_slow_line(height) if height >= rules.min_z_slow else None
         alike = coherence >= ease * rules.min_coherence and weakest >= ease * rules.min_weakest
         return confidence.of_line(z, weakest) if alike and z >= ease * rules.min_z else None
+
+
+def _same(rate: float, other: float) -> bool:
+    return abs(math.log(rate / other)) < NEAR

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from csi_events.breathing.decision import RIDGE_ROWS, BreathingDecision, BreathingEstimate, Line, Reason
-from csi_events.breathing.lines import line_power, over_background, steadiness
+from csi_events.breathing.lines import APART, fundamental, line_power, over_background, steadiness
 from csi_events.breathing.plane import (
     LINE_EDGE,
     LINE_GRID,
@@ -18,6 +18,7 @@ from csi_events.breathing.plane import (
     PER_MINUTE,
     RIDGE_GRID,
     RIDGE_HIGH,
+    RIDGE_LOW,
 )
 from csi_events.breathing.ridge import evidence
 from csi_events.breathing.swings import COMPONENTS, MEMORY_S, Swings
@@ -29,13 +30,18 @@ INTERVAL_NS = 1_000_000_000
 """An attempt begins this long after the one before, ns of event time."""
 EARLY_NS = 250_000_000
 """It may begin so much sooner with the window that ends then, so as not to wait for the next one's end."""
-MIN_BINS_PER_S = 2.4
+MIN_BINS_PER_S = 2.2
 """Filled bins per second below which a rate of 30 breaths/min is out of reach."""
 MAX_HOLE_S = 5.0
+FORGET_S = 60.0
+"""After a longer silence, or a greater step of the clock, everything is forgotten: that is what bins are kept for."""
 BEGIN_S = 12.0
 """Time after which the ridge begins to gather evidence."""
 LINE_S = 22.0
 """Time after which lines are looked for."""
+
+SLOW_BESIDE = 9.0
+"""Rates under which a slow line is as near that its flank, or a movement of its own, may be what the ridge follows."""
 
 for _components in range(1, COMPONENTS + 1):
     evidence(_components)  # a millisecond each, which no frame is to pay
@@ -50,12 +56,13 @@ class Spectra:
     y: NDArray[np.float64]
     """(bins, components)."""
     power: NDArray[np.float64]
-    """(frequencies of the line's grid, components)."""
+    """(frequencies of the line's grid, components), per second of their windows."""
+    z: NDArray[np.float64]
+    """The same over background."""
     line: Line
-    row: int
-    """Its frequency."""
-    component: int
-    """Where it is strongest."""
+    """The strongest."""
+    below: Line | None
+    """That of which it is a harmonic."""
 
     @classmethod
     def of(
@@ -77,22 +84,33 @@ class Spectra:
             alone: there is one antenna only.
         """
         per_minute = LINE_GRID.per_minute
+        power = np.ascontiguousarray(power / np.minimum(LINE_GRID.window_s, float(t[-1] - t[0]))[:, None])
         inside = (per_minute >= (LINE_EDGE if alone else LINE_LOW)) & (per_minute <= LINE_HIGH)
         k, c = divmod(int((z * inside[:, None]).argmax()), z.shape[1])
-        k, c = _fundamental(z, inside, k, c)
-        bpm = refined(t, y[:, c], float(per_minute[k]), float(LINE_GRID.window_s[k]))
-        return cls(t, y, power, Line(bpm, float(z[k, c]), slow=bool(per_minute[k] < LINE_EDGE)), k, c)
+        line = _line(t, y, k, c, float(z[k, c]))
+        row, column = fundamental(per_minute, power, z, line.bpm)
+        below = None if row < 0 else _line(t, y, row, column, line.z)
+        return cls(t, y, power, z, line, below)
 
     @property
     def span_s(self) -> float:
         """Time that the bins cover, s."""
         return float(self.t[-1] - self.t[0])
 
-    def steadiness(self) -> tuple[float, float]:
-        """How alike the line is in its thirds."""
-        window = self.t >= self.t[-1] - LINE_GRID.window_s[self.row]
-        column = np.ascontiguousarray(self.y[window, self.component])
-        return steadiness(self.t[window], column, self.line.bpm / PER_MINUTE)
+    def steadiness(self, line: Line) -> tuple[float, float]:
+        """How alike a line is in its thirds."""
+        window = self.t >= self.t[-1] - line.window_s
+        column = np.ascontiguousarray(self.y[window, line.component])
+        return steadiness(self.t[window], column, line.bpm / PER_MINUTE)
+
+    def overtone(self, rate: float) -> bool:
+        """Whether a rate is a harmonic of a stronger line, or beside one slower than the ridge sees."""
+        if fundamental(LINE_GRID.per_minute, self.power, self.z, rate)[0] >= 0:
+            return True
+        slow, own = LINE_GRID.per_minute < RIDGE_LOW - 0.25, np.abs(LINE_GRID.per_minute - rate) < 0.6
+        return rate < SLOW_BESIDE and bool(
+            self.z[slow].max() > APART and self.power[slow].max() > self.power[own].max()
+        )
 
     def rate_near(self, rate: float) -> float:
         """Rate of the highest power near ``rate``, breaths per minute."""
@@ -134,8 +152,25 @@ class Breathing:
         self.quiet = False
         self.attempt = self.done = None
 
+    def jump(self, seconds: float) -> None:
+        """Frames go on so long after the last: after a silence, or, where it is negative, a clock set back.
+
+        A clock set back hides nothing. Of a silence it is not known how many breaths it held, or whether it was one:
+        a clock set forward looks the same. Only what the ridge knows outlives it.
+        """
+        self._keep()
+        self.attempt = self.done = self.due_ns = None
+        if abs(seconds) > FORGET_S:
+            self.clear()
+        elif seconds < 0.0:
+            self.swings.shift(int(seconds * 1e9))
+            self.decision.forget_lines()
+        else:
+            self.swings.rest()
+            self.decision.wait(seconds)
+
     def clear(self) -> None:
-        """Forget everything, as after a gap."""
+        """Forget everything."""
         self.swings.clear()
         self.decision.clear()
         self.quiet = False
@@ -197,7 +232,7 @@ class Breathing:
             frequency, np.concatenate(powers), width, LINE_LOW / PER_MINUTE, RIDGE_HIGH / PER_MINUTE, convex=True
         )
         self.decision.see(z[RIDGE_ROWS].max(axis=1), y.shape[1])
-        if span < LINE_S:
+        if span < LINE_S and not self.decision.known:
             yield self._refuse(now_ns, "warming up")
             return
         yield None
@@ -242,16 +277,9 @@ def _over_background(
     return np.concatenate(parts, axis=1)
 
 
-def _fundamental(z: NDArray[np.float64], inside: NDArray[np.bool_], best: int, component: int) -> tuple[int, int]:
-    """A peak at half the rate that is strong in itself, in any component, is the rate, and ``best`` its harmonic."""
-    per_minute = LINE_GRID.per_minute
-    near = np.flatnonzero((np.abs(per_minute - per_minute[best] / 2.0) < 1.2) & inside)
-    if not len(near):
-        return best, component
-    row, c = divmod(int(z[near].argmax()), z.shape[1])
-    k = int(near[row])
-    peak = z[k, c] >= z[max(k - 1, 0), c] and z[k, c] >= z[min(k + 1, len(z) - 1), c]
-    return (k, c) if peak and z[k, c] > max(12.0, 0.15 * z[best, component]) else (best, component)
+def _line(t: NDArray[np.float64], y: NDArray[np.float64], row: int, component: int, z: float) -> Line:
+    rate, window_s = float(LINE_GRID.per_minute[row]), float(LINE_GRID.window_s[row])
+    return Line(refined(t, y[:, component], rate, window_s), z, rate < LINE_EDGE, window_s, component)
 
 
 def refined(t: NDArray[np.float64], y: NDArray[np.float64], bpm: float, window_s: float) -> float:

@@ -16,6 +16,12 @@ TREND = 3
 BEND = 0.2
 """Log power within which a residual counts as small: least absolute deviations beyond it."""
 ROUNDS = 5
+STRONGER = 0.5
+"""Power of a line at half or a third of a rate, in that of the rate's own, from which the rate is a harmonic of it."""
+APART = 4.0
+"""Such a line is none unless it is so high over the background, which lines themselves raise, or ..."""
+VALLEY = 8.0
+"""... over the valley that a harmonic leaves between itself and the next, and drift does not."""
 
 
 @kernel("Tuple((float64[:,::1], float64[:,::1]))(float64[::1], float64[::1], float64[:,::1])")
@@ -209,6 +215,48 @@ def over_background(  # noqa: PLR0917 - a kernel takes no structs
         for k in range(count):
             z[k, c] = np.exp(over[k])
     return z
+
+
+@kernel("UniTuple(int64, 2)(float64[::1], float64[:,::1], float64[:,::1], float64)")
+def fundamental(
+    rate: NDArray[np.float64], power: NDArray[np.float64], z: NDArray[np.float64], of: float
+) -> tuple[int, int]:
+    """Find the line of which the rate ``of`` is the second or third harmonic; -1, -1 when there is none.
+
+    A harmonic is weaker than what it belongs to, but may stand higher over a falling background, and backgrounds are
+    raised by lines: powers are compared as they are.
+
+    Args:
+        rate: (rates,) ascending.
+        power: (rates, columns) of lines there, per second of their window.
+        z: the same over background.
+        of: a rate in the same unit, per minute.
+
+    Returns:
+        Row and column of the strongest such line.
+    """
+    own, most, row, column = 0.0, 0.0, -1, -1
+    for k in range(len(rate)):
+        if abs(rate[k] - of) <= 0.6:
+            own = max(own, power[k].max())
+    for times in (2.0, 3.0):
+        for k in range(1, len(rate) - 1):
+            if abs(rate[k] - of / times) > 1.5 / times:
+                continue
+            c = int(power[k].argmax())
+            share = power[k, c] / (own + 1e-30)
+            if share <= max(STRONGER, most) or power[k, c] < max(power[k - 1, c], power[k + 1, c]):
+                continue
+            between = (rate >= 1.3 * rate[k]) & (rate <= 1.7 * rate[k])
+            valley = np.empty(between.sum())
+            n = 0
+            for j in range(len(rate)):
+                if between[j]:
+                    valley[n] = power[j].max()
+                    n += 1
+            if z[k].max() > APART or (n > 0 and power[k, c] > VALLEY * np.median(valley)):
+                most, row, column = share, k, c
+    return row, column
 
 
 @kernel("UniTuple(float64, 2)(float64[::1], float64[::1], float64)")

@@ -121,11 +121,25 @@ class Ridge:
         """Forget everything."""
         self.chance, self.none = np.zeros(len(self.rate)), 1.0
 
-    def see(self, z: NDArray[np.float64], components: int) -> None:
-        """Take one second: ``z`` (rates,), the highest of so many components' power over background."""
+    def see(self, z: NDArray[np.float64], components: int, share: float = 1.0) -> None:
+        """Take one second: ``z`` (rates,), the highest of so many components' power over background.
+
+        Only a ``share`` of it is counted where the rest was seen before, and doubted since.
+        """
+        self.constants[0] = self.rules.weight * share
         self.chance, self.none = _forward(
             self.chance, self.none, z, evidence(components), self.spread, self.prior, self.constants
         )
+
+    def wait(self, seconds: float) -> None:
+        """Nothing is seen for so many seconds: rates wander on, and who breathed may have gone."""
+        self.constants[0] = 0.0
+        for _ in range(round(seconds)):
+            self.chance, self.none = _forward(
+                self.chance, self.none, np.ones(len(self.rate)), evidence(1), self.spread, self.prior, self.constants
+            )
+        stayed = math.exp(-seconds / self.rules.turnover_s)
+        self.chance, self.none = stayed * self.chance, self.none + (1.0 - stayed) * float(self.chance.sum())
 
     def doubt(self, seconds: float) -> None:
         """Somebody moves: with every such second, what was seen counts for half."""

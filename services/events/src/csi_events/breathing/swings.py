@@ -190,6 +190,17 @@ class Swings:
         self.closed.clear()
         self.last, self.knocked = None, False
 
+    def shift(self, by_ns: int) -> None:
+        """The clock was set: move what is kept by so much, as if it had been so before."""
+        self.cut()
+        self.t_ns += by_ns
+
+    def rest(self) -> None:
+        """Forget the bins, but not what is usual nor where swings were seen."""
+        self.cut()
+        self.bins = 0
+        self.level[:] = self.quick[:] = 0
+
     def clear(self) -> None:
         """Forget everything."""
         self.total = self.last = None
