@@ -1,6 +1,6 @@
 """Simulated people at rest: how often a rate is answered, and how often a wrong one, by what breathes and how.
 
-    csiflow bench breathers [--json] [-- --people 10] [-- --seconds 150] [-- --seed 1] [-- --jobs 2]
+    csiflow bench breathers [--json] [-- --people 8] [-- --seed 1] [-- --jobs 2]
 
 Fourteen rates from 3 to 30 a minute, each breathed by so many people of every manner: even; pausing for 12 s; sighing;
 turning over; of a rate that wanders. The second and third harmonic are up to as strong as the fundamental, the chest's
@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from csiflow.commands.evaluate_breathing_left_out import confidence_table
+from csiflow.evaluation.breath_confidence import counted
 from csiflow.evaluation.breath_trace import BreathTrace, Shown, shown, trace
 from csiflow.evaluation.breathers import Breather, breather
 from csiflow.evaluation.breaths import Streamed
@@ -189,7 +191,7 @@ def table_of(title: str, rows: dict[str, dict[str, Any]]) -> Table:
 parser = argparse.ArgumentParser(
     prog="csiflow bench breathers --", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
 )
-parser.add_argument("--people", type=int, default=8, help="of every rate and manner")
+parser.add_argument("--people", type=int, default=2, help="of every rate and manner")
 parser.add_argument("--seconds", type=int, default=120, help="each is watched for so long")
 parser.add_argument("--seed", type=int, default=0)
 parser.add_argument("--jobs", type=int, default=2, help="processes")
@@ -212,7 +214,9 @@ def main() -> None:
     told |= {title: {name: figures(part) for name, part in parts(found, of).items()} for title, of in TABLES.items()}
     for title, rows in told.items():
         console.print(table_of(title, rows))
-    emit_json({"seed": options.seed, "figures": told})
+    sure = counted([(each.said, each.truth) for each in found])
+    console.print(confidence_table("simulated people", sure))
+    emit_json({"seed": options.seed, "figures": told, "reliability": sure})
 
 
 if __name__ == "__main__":  # processes that play import this file

@@ -224,14 +224,14 @@ def test_a_line_out_of_step_counts_for_less() -> None:
 
 def test_confidence_grows_with_the_evidence() -> None:
     """A higher or steadier line, or a ridge of better odds, is surer; all lie between 0 and 1."""
-    lines = [of_line(z, weakest) for z, weakest in ((15, 0.4), (30, 0.4), (30, 0.8), (210, 0.9))]
-    slow_lines = [of_slow_line(height) for height in (15, 30, 60, 300)]
-    ridges = [of_ridge(log_odds) for log_odds in (2, 5, 6, 8)]
-    for sure in (lines, slow_lines, ridges):
+    lines = [of_line(*each) for each in ((15, 0.8, 0.4), (30, 0.8, 0.4), (30, 0.9, 0.8), (210, 0.99, 0.9))]
+    slow = ((15, 0.9, 0.4, 15), (30, 0.9, 0.6, 30), (60, 0.97, 0.8, 60), (300, 0.99, 0.9, 300))
+    ridges = [of_ridge(*each) for each in ((2, 0.2), (5, 0.5), (6, 0.8), (8, 0.9))]
+    for sure in (lines, [of_slow_line(*each) for each in slow], ridges):
         for chance in zip(*sure, strict=True):
             assert 0 < chance[0] < chance[1] < chance[2] <= chance[3] < 1
-    assert of_slow_line(22).rate < 0.6 < of_line(30, 0.8).rate
-    assert of_ridge(8).rate < 0.6 < of_ridge(8).somebody
+    assert of_ridge(10, 0.2).rate < 0.5 < of_ridge(6, 0.7).rate < of_ridge(6, 0.7).somebody
+    assert of_slow_line(22, 0.95, 0.7, 22).rate < 0.7 < of_line(30, 0.95, 0.8).rate
 
 
 def played(h: NDArray[np.complex128], t_ns: NDArray[np.int64], jump_at: int, jump_s: float) -> list[BreathingEstimate]:

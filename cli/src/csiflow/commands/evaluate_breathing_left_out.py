@@ -50,7 +50,7 @@ def evaluate_breathing_left_out(asked: Asked, jobs: int, *, as_json_line: bool) 
         "recordings": reliability([each for each in recorded if each.truth is not None or each.null]),
         "simulated breathers and noise": reliability(of_judged),
     }
-    print_tables([_table(found.rows), *(_confidence(name, rows) for name, rows in confidences.items())])
+    print_tables([_table(found.rows), *(confidence_table(name, rows) for name, rows in confidences.items())])
     for name, rules in found.constants.items():
         said = ", ".join(f"{each} {getattr(rules, each):.3g}" for each in RANGES)
         console.print(f"{'with all' if name == 'all' else 'without ' + escape(name)}: {said}", soft_wrap=True)
@@ -100,7 +100,8 @@ def _cells(side: Mapping[str, Any]) -> list[str]:
     return [share, "-" if side["error"] is None else f"{side['error']:g} ({side['error_max']:g})"]
 
 
-def _confidence(of: str, rows: Sequence[Mapping[str, Any]]) -> Table:
+def confidence_table(of: str, rows: Sequence[Mapping[str, Any]]) -> Table:
+    """Return what :func:`csiflow.evaluation.breath_confidence.counted` counted as a table."""
     table = Table(title=f"what a confidence means: {of}")
     for column in ("confidence", "answered by", "seconds", "right", "95 %", "mean confidence"):
         table.add_column(column, justify="right")

@@ -7,28 +7,41 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from csiflow.evaluation.breath_trace import BreathTrace, shown
+from csiflow.evaluation.breath_trace import BreathTrace, Shown, shown
 from csiflow.evaluation.statistics import rounded, wilson
 
-RIGHT = 0.5
+RIGHT = 1.0
 """Breaths per minute within which an answer is right."""
+SLOW = 6.5
+"""Rates under it are those of slow lines, which drift looks like."""
 EDGES = (0.0, 0.5, 0.7, 0.8, 0.9, 0.95, 1.0)
 
 
 def reliability(traces: Sequence[BreathTrace]) -> list[dict[str, Any]]:
-    """Count right answers by confidence, lines and ridges apart; in a null every answer is wrong."""
-    said = [shown(each) for each in traces]
-    told = [np.isfinite(each.rate) for each in said]
-    given = np.concatenate([each.confidence[own] for each, own in zip(said, told, strict=True)])
-    line = np.concatenate([each.stood[own] for each, own in zip(said, told, strict=True)])
-    off = [
-        np.full(len(own), np.inf) if trace.truth is None else np.abs(each.rate - trace.truth)
-        for trace, each, own in zip(traces, said, told, strict=True)
-    ]
-    good = np.concatenate([error[own] <= RIGHT for error, own in zip(off, told, strict=True)])
+    """Count right answers by confidence, lines, slow lines and ridges apart; in a null every answer is wrong."""
+    return counted([(shown(trace), trace.truth) for trace in traces])
+
+
+def counted(said: Sequence[tuple[Shown, NDArray[np.float64] | None]]) -> list[dict[str, Any]]:
+    """Count right answers by confidence in what was shown, each beside the truth; ``None`` is that of a null."""
+    told = [np.isfinite(each.rate) for each, _ in said]
+    rate, given, line = (
+        np.concatenate([column[own] for column, own in zip(columns, told, strict=True)])
+        for columns in (
+            [each.rate for each, _ in said],
+            [each.confidence for each, _ in said],
+            [each.stood for each, _ in said],
+        )
+    )
+    truth = np.concatenate(
+        [np.full(own.sum(), np.nan) if true is None else true[own] for (_, true), own in zip(said, told, strict=True)]
+    )
+    good = np.abs(rate - truth) <= RIGHT
+    slow = rate < SLOW
     table = []
-    for by, of_kind in (("line", line), ("ridge", ~line)):
+    for by, of_kind in (("line", line & ~slow), ("slow line", line & slow), ("ridge", ~line)):
         for low, high in pairwise(EDGES):
             own = of_kind & (given >= low) & ((given < high) | (high == EDGES[-1]))
             seconds, count = int(own.sum()), int(good[own].sum())

@@ -49,7 +49,7 @@ class BreathingEstimate:
     reason: Reason
     bpm: float | None = None
     confidence: float = 0.0
-    """0-1: chance that ``bpm`` is within half a breath per minute of the mean rate of its window."""
+    """0-1: chance that ``bpm`` is within a breath per minute of the mean rate of its window."""
     somebody: float = 0.0
     """0-1: chance that somebody breathes, at whatever rate."""
     z: float = 0.0
@@ -176,7 +176,7 @@ class BreathingDecision:
         early = sight.span_s < PERIODS * 60.0 / followed and not self.known
         if early or self._overtone(followed):
             return BreathingEstimate(now_ns, "overtone", z=z, log_odds=log_odds)
-        sure = confidence.of_ridge(log_odds)
+        sure = confidence.of_ridge(log_odds, self.ridge.near(followed))
         return BreathingEstimate(now_ns, "ok", followed, sure.rate, sure.somebody, z, log_odds)
 
     def _look(self, sight: Sight, followed: float) -> None:
@@ -197,9 +197,9 @@ class BreathingDecision:
         coherence, weakest = sight.steadiness(line)
         if slow:
             height = z * likeness(coherence, weakest)
-            return confidence.of_slow_line(height) if height >= rules.min_z_slow else None
+            return confidence.of_slow_line(z, coherence, weakest, height) if height >= rules.min_z_slow else None
         alike = coherence >= ease * rules.min_coherence and weakest >= ease * rules.min_weakest
-        return confidence.of_line(z, weakest) if alike and z >= ease * rules.min_z else None
+        return confidence.of_line(z, coherence, weakest) if alike and z >= ease * rules.min_z else None
 
 
 def _same(rate: float, other: float) -> bool:

@@ -156,3 +156,7 @@ class Ridge:
     def best(self) -> float:
         """Likeliest rate, breaths per minute."""
         return float(self.rate[int(self.chance.argmax())])
+
+    def near(self, rate: float) -> float:
+        """Share of the chances of all rates that lies within a breath per minute of ``rate``."""
+        return float(self.chance[np.abs(self.rate - rate) <= 1.0].sum()) / max(float(self.chance.sum()), 1e-12)
