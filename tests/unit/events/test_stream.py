@@ -393,3 +393,16 @@ def test_a_withdrawn_request_leaves_the_calibration() -> None:
     stream.baseline.withdraw("r1")
     assert stream.baseline.stretch is None
     assert stream.baseline.quiet is quiet
+
+
+@pytest.mark.parametrize("antennas", [1, 3])
+def test_an_interferer_on_few_subcarriers_is_no_motion(antennas: int) -> None:
+    """Noise as strong as the signal on 3 of 30 sub-carriers says nothing; somebody who walks meanwhile is seen."""
+    t = np.arange(int(60 * RATE)) / RATE
+    h = channel(len(t), antennas=antennas, subcarriers=30, rate_hz=RATE, moving=(t >= 40) & (t < 50))
+    rng = np.random.default_rng(1)
+    noise = rng.standard_normal((2, int((t >= 20).sum()), antennas, 3)) * 20.0
+    h[t >= 20, :, 10:13] += noise[0] + 1j * noise[1]
+    states = frame_states(judge(quantised(h)), len(t))
+    assert not states[t < 40].any()
+    assert states[(t > 42) & (t < 50)].all()
