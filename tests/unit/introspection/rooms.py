@@ -59,7 +59,7 @@ class Match(NamedTuple):
     name: str
     score: float
     state: int
-    """See ``promotion.NONE``."""
+    """See ``states.NONE``."""
     progress: float
     p_value: float
 
@@ -85,5 +85,5 @@ def matches(stream: FrameStream, result: Float64) -> list[Match]:
 
 
 def states(stream: FrameStream, results: Float64, name: str) -> Int64:
-    """State of one signature on every frame; ``promotion.NONE`` where it is not reported."""
+    """State of one signature on every frame; ``states.NONE`` where it is not reported."""
     return np.array([sum(m.state for m in matches(stream, result) if m.name == name) for result in results], np.int64)

@@ -7,9 +7,9 @@ import pytest
 from csi_introspection import reference
 from csi_introspection.arrays import Int8
 from csi_introspection.frame import CALIBRATING, MOVING, ONSET, REGIME
-from csi_introspection.promotion import CONFIRMED, EMERGING, NONE, RETRACTED
 from csi_introspection.reference import RATE_HZ, ROWS, channel, door, record, references, sample, walk
 from csi_introspection.regime import NAMES
+from csi_introspection.states import CONFIRMED, EMERGING, NONE, RETRACTED
 from csi_introspection.stream import FrameStream
 from csi_introspection.tail import FEWEST, LIMIT
 from msgspec.structs import replace

@@ -8,25 +8,19 @@ import numpy as np
 import pytest
 from csi_introspection import dtw, quiet, tail
 from csi_introspection.matcher import Matcher, forget, new_matcher
-from csi_introspection.promotion import (
-    AGE,
-    CONFIRMED,
-    EMERGING,
+from csi_introspection.promotion import MARGIN, promote
+from csi_introspection.seconds import (
     FADED,
     FALSE_PER_HOUR,
-    MARGIN,
     NOISE_ROWS,
-    NONE,
-    RETRACTED,
-    STATE,
     close_second,
-    fit_one,
+    fit_calm,
     judge_seconds,
     log_limit,
     log_p_of,
-    promote,
     set_limits,
 )
+from csi_introspection.states import AGE, CONFIRMED, EMERGING, NONE, RETRACTED, STATE
 from csi_introspection.templates import Template
 from scipy.stats import genpareto
 
@@ -61,7 +55,7 @@ def learn(matcher: Matcher, seconds: int, seed: int = 1) -> None:
         close_second(matcher, 0)
         judge_seconds(matcher, quiet.REFINED)
     for k in range(len(matcher.matches)):
-        fit_one(matcher, k)
+        fit_calm(matcher, k)
     matcher.matches.fill(0.0)
 
 
@@ -102,7 +96,7 @@ def test_nothing_is_promoted_before_the_quiet_is_known() -> None:
     """One calm second short of ``FEWEST`` no evidence is enough, however much; with it, it is."""
     matcher = new_matcher([made()], WIDTH)
     learn(matcher, tail.FEWEST - 1)
-    assert np.isnan(log_p_of(matcher.counts, matcher.tails, 0, LOUD))
+    assert np.isnan(log_p_of(matcher, 0, LOUD))
     assert show(matcher, [LOUD]) == [NONE]
     matcher.running.fill(-np.inf)
     learn(matcher, 1)
@@ -311,7 +305,7 @@ def test_quiet_of_known_evidence_is_promoted_no_more_often_than_wanted(seconds: 
         matcher = new_matcher([made()], WIDTH)
         matcher.maxima[0, :seconds] = rng.exponential(mean, size=(seconds, frames)).max(axis=1)
         matcher.counts[0] = seconds
-        fit_one(matcher, 0)
+        fit_calm(matcher, 0)
         limit = evidence_of(matcher, 0, log_limit(1))
         true_p.append(-np.expm1(frames * np.log1p(-np.exp(-limit / mean))))
     assert 0.1 < np.mean(true_p) / (FALSE_PER_HOUR / 3600) < 2.0
@@ -324,7 +318,7 @@ def test_a_tail_that_saw_nothing_is_as_wide_as_the_heads_noise() -> None:
         promote(matcher, trusted=False)
         close_second(matcher, 0)
         judge_seconds(matcher, quiet.REFINED)
-    fit_one(matcher, 0)
+    fit_calm(matcher, 0)
     assert matcher.tails[0, tail.SCALE] == pytest.approx(np.sqrt(min(ROWS, NOISE_ROWS) * WIDTH))
 
 

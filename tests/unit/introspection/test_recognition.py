@@ -12,9 +12,9 @@ from csi_introspection import shapes
 from csi_introspection.arrays import Float32
 from csi_introspection.features import amplitudes
 from csi_introspection.playback import Run, there_and_back
-from csi_introspection.promotion import CONFIRMED, EMERGING
 from csi_introspection.reference import RATE_HZ, ROWS, channel, door, record, references, sample, walk
 from csi_introspection.shapes import Example, LabelledExample
+from csi_introspection.states import CONFIRMED, EMERGING
 from csi_introspection.stream import FrameStream
 from csi_introspection.templates import KIND_NUMBER
 from csi_schemas.signature import FeatureKind, Signature

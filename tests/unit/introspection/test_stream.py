@@ -7,10 +7,10 @@ import pytest
 from csi_introspection import frame, quiet, stream
 from csi_introspection.arrays import Float32, Float64
 from csi_introspection.frame import CALIBRATING, CHANGED, MATCHES, MOVING, ONSET, REGIME, TAIL
-from csi_introspection.promotion import CONFIRMED
 from csi_introspection.quiet import BLOCK
 from csi_introspection.reference import RATE_HZ, record, references, walk
 from csi_introspection.regime import NAMES
+from csi_introspection.states import CONFIRMED
 from csi_introspection.stream import LAYOUT_FRAMES, USUAL_RATE_HZ, FrameStream, VectorStream, frame_rate
 from csi_introspection.tail import FEWEST
 from hypothesis import given

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +69,7 @@ class Shapes:
     evidence: dict[tuple[str, str], list[FoldEvidence]] = field(default_factory=dict)
     """By group and scheme."""
     streams: dict[str, StreamOutcome] = field(default_factory=dict)
-    """By group and kind of feature."""
+    """By group and kinds of features."""
 
 
 def read_jobs(files: Sequence[Path], options: ShapeOptions, errors: dict[str, str]) -> list[Job]:
@@ -222,21 +223,26 @@ def as_json(shapes: Shapes) -> dict[str, Any]:
 
 
 def plan_streams(shapes: Shapes, jobs: Sequence[Job]) -> list[tuple[str, StreamStep]]:
-    """Return (group and kind, fold) of what is played as streams: recordings, not pieces."""
+    """Return (group and kinds, fold) of what is played as streams: recordings, not pieces.
+
+    Every kind alone, and every combination of kinds, of which one that is right is enough.
+    """
     steps = []
     for group, takes in shapes.groups.items():
         if group in shapes.errors or not takes:
             continue
         whole = [job for job in jobs if all(len(each.cuts.runs) == 1 for each in job.recordings)]
-        for kind in kinds_of(takes[0].example.encoded.columns):
-            steps += [(f"{group} {kind}", step) for step in steps_of(takes, whole, kind)]
+        single = kinds_of(takes[0].example.encoded.columns)
+        for count in range(1, len(single) + 1):
+            for kinds in combinations(single, count):
+                steps += [(f"{group} {'+'.join(kinds)}", step) for step in steps_of(takes, whole, kinds)]
     return steps
 
 
 def stream_table(shapes: Shapes) -> Table:
-    """Return a row for each group and kind played as streams."""
+    """Return a row for each group and combination of kinds played as streams."""
     table = Table(title="As streams, signatures of one take", title_justify="left", title_style="bold")
-    for name in ("set, kind", "right active", "95 %", "wrong first", "ms, median", "false / quiet s", "an hour"):
+    for name in ("set, kinds", "right active", "95 %", "wrong first", "ms, median", "false / quiet s", "an hour"):
         table.add_column(name)
     for name, outcome in sorted(shapes.streams.items()):
         found = outcome.figures()

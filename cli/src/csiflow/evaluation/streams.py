@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 from csi_introspection.playback import Run, Session, lengthened
-from csi_introspection.promotion import CONFIRMED, EMERGING, STATE
 from csi_introspection.shapes import signature_of
+from csi_introspection.states import CONFIRMED, EMERGING, STATE
 from csi_introspection.tail import FEWEST
 from csi_schemas.signature import FeatureKind, Signature
 from numpy.typing import NDArray
@@ -31,7 +31,8 @@ QUIET_S = 180.0
 class StreamStep:
     """One fold: what is learnt, and the recordings played."""
 
-    kind: FeatureKind
+    kinds: tuple[FeatureKind, ...]
+    """Of the signatures in the library; of several, each take has one of each."""
     train: tuple[LabelledTake, ...]
     recordings: tuple[Recording, ...]
     quiet: tuple[Run, ...]
@@ -85,7 +86,7 @@ class StreamOutcome:
         }
 
 
-def steps_of(takes: Sequence[LabelledTake], jobs: Sequence[Job], kind: FeatureKind) -> list[StreamStep]:
+def steps_of(takes: Sequence[LabelledTake], jobs: Sequence[Job], kinds: tuple[FeatureKind, ...]) -> list[StreamStep]:
     """Return a fold for every source: signatures of the next one that has every label, see ``one_take_folds``."""
     steps = []
     for fold in one_take_folds(takes):
@@ -93,7 +94,7 @@ def steps_of(takes: Sequence[LabelledTake], jobs: Sequence[Job], kind: FeatureKi
         for job in jobs:
             played = tuple(each for each in job.recordings if each.cuts.recording in names)
             if played:
-                steps.append(StreamStep(kind, fold.train, played, job.quiet, job.watched))
+                steps.append(StreamStep(kinds, fold.train, played, job.quiet, job.watched))
     return steps
 
 
@@ -145,9 +146,13 @@ def run_stream(step: StreamStep) -> StreamOutcome:
     """Play the recordings of a fold, each after its own quiet or the session's, then the session's whole quiet.
 
     Raises:
-        ValueError: a take makes no signature of this kind.
+        ValueError: a take makes no signature of these kinds.
     """
-    signatures = [signature_of(take.labelled, step.kind, f"{n}", THRESHOLD) for n, take in enumerate(step.train)]
+    signatures = [
+        signature_of(take.labelled, kind, f"{kind}-{n}", THRESHOLD)
+        for kind in step.kinds
+        for n, take in enumerate(step.train)
+    ]
     labels = [signature.label for signature in signatures]
     names = sorted(set(labels))
     outcome = StreamOutcome()
@@ -195,7 +200,7 @@ def _settled(signatures: Sequence[Signature], quiet: Sequence[Run]) -> Session:
 
 
 def run_streams(steps: Sequence[tuple[str, StreamStep]], processes: int) -> Iterator[tuple[str, StreamOutcome]]:
-    """Yield (group and kind, outcome) of every fold as they come.
+    """Yield (group and kinds, outcome) of every fold as they come.
 
     Raises:
         EvaluationError: a process died.

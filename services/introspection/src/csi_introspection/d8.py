@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from csi_schemas.signature import DtwParameters, Signature
 
-from csi_introspection import dtw, promotion
+from csi_introspection import dtw, states
 from csi_introspection.arrays import Float64
 from csi_introspection.matcher import advance_matcher, new_matcher, rescale
 from csi_introspection.stream import VectorStream
@@ -134,8 +134,8 @@ class Run:
         promoted = []
         for vector in frames:
             self.stream.advance((vector + self.offset).astype(np.float32))
-            state = self.stream.matcher.states[0, promotion.STATE]
-            promoted.append(bool(state in (promotion.EMERGING, promotion.CONFIRMED)))
+            state = self.stream.matcher.states[0, states.STATE]
+            promoted.append(bool(state in (states.EMERGING, states.CONFIRMED)))
         return promoted
 
 

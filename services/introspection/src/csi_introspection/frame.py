@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from csi_introspection import dtw, promotion, quiet, regime, tail
+from csi_introspection import dtw, promotion, quiet, regime, seconds, states, tail
 from csi_introspection._compile import kernel
 from csi_introspection.arrays import Float64, Int8, Record
 from csi_introspection.attractor import advance_attractor, noise_floor
@@ -40,11 +40,12 @@ score, promotion state, progress, p-value."""
 MATCH_FIELDS = 5
 RESULT_SIZE = MATCHES + 1 + TOP * MATCH_FIELDS
 
-CALM_S, SECOND_S, QUIET_S, INTERVAL_S, TO_FIT, ASTRAY = range(6)
+CALM_S, SECOND_S, QUIET_S, INTERVAL_S, TO_FIT, ASTRAY, RESTLESS_TO_FIT = range(7)
 """Places in the clock: time since anything moved, running second, calm seconds in all, usual interval between frames;
 signatures whose tail is still to be fitted since calm seconds were learnt, counted from the frame after that; 1 since a
-gap, until a block stayed in its place: what is away from the quiet mean need not have moved there."""
-CLOCK_SIZE = 6
+gap, until a block stayed in its place: what is away from the quiet mean need not have moved there; as the fifth, of
+restless seconds."""
+CLOCK_SIZE = 7
 SETTLED_S = 1.0
 """Stillness after which what moved before is over and the quiet is learnt from."""
 OPEN_ROWS = 3
@@ -84,17 +85,17 @@ def report_matches(matcher: Matcher, out: Float64) -> None:
 
     A confirmed motion is reported for its whole, others for their best prefix.
     """
-    matches, states, integers = matcher.matches, matcher.states, matcher.integers
+    matches, current, integers = matcher.matches, matcher.states, matcher.integers
     n = matches.shape[0]
     count = min(TOP, n)
     out[MATCHES] = count
     for place in range(count):
         best, most, whole = -1, -1.0, False
         for k in range(n):
-            state = states[k, promotion.STATE]
-            confirmed = state == promotion.CONFIRMED and integers[k, REST] == 0
+            state = current[k, states.STATE]
+            confirmed = state == states.CONFIRMED and integers[k, REST] == 0
             rank = matches[k, dtw.WHOLE_SCORE] if confirmed else matches[k, dtw.SCORE]
-            if state in (promotion.EMERGING, promotion.CONFIRMED):
+            if state in (states.EMERGING, states.CONFIRMED):
                 rank += 2.0
             if rank <= most:
                 continue
@@ -106,13 +107,13 @@ def report_matches(matcher: Matcher, out: Float64) -> None:
         at = MATCHES + 1 + place * MATCH_FIELDS
         out[at] = best
         out[at + 1] = rounded(matches[best, dtw.WHOLE_SCORE if whole else dtw.SCORE])
-        out[at + 2] = states[best, promotion.STATE]
+        out[at + 2] = current[best, states.STATE]
         out[at + 3] = 1.0 if whole else rounded(matches[best, dtw.PROGRESS])
         out[at + 4] = nan
         if integers[best, REST] == 0:
-            column = dtw.EVIDENCE if promotion.is_active(states, best) else dtw.ADVANTAGE
+            column = dtw.EVIDENCE if states.is_active(current, best) else dtw.ADVANTAGE
             column = dtw.WHOLE_EVIDENCE if whole else column
-            out[at + 4] = np.exp(promotion.log_p_of(matcher.counts, matcher.tails, best, matches[best, column]))
+            out[at + 4] = np.exp(seconds.log_p_of(matcher, best, matches[best, column]))
 
 
 @kernel
@@ -194,12 +195,12 @@ def take_quiet(state: Any, verdict: int) -> None:
         forget(state.matcher)
     if verdict != quiet.AWAY:
         state.clock[ASTRAY] = 0.0
-    learnt = promotion.judge_seconds(state.matcher, verdict)
+    learnt = seconds.judge_seconds(state.matcher, verdict)
     if learnt > 0:
         state.clock[QUIET_S] += learnt
         state.clock[TO_FIT] = 0.0
     if verdict == quiet.ADOPTED and state.clock[QUIET_S] < tail.FEWEST:
-        promotion.unlearn(state.matcher)
+        seconds.unlearn(state.matcher)
         state.clock[QUIET_S] = 0.0
 
 
@@ -216,14 +217,19 @@ def match_row(state: Any, dt_s: float) -> None:
         open_afresh(matcher, 0)
     cost = quiet.quiet_cell_cost(state.moments, dtw.STEP_WEIGHT)
     advance_matcher(matcher, state.row, state.mean, state.unit, state.ends, cost)
-    promotion.promote(matcher, clock[ASTRAY] == 0.0 or onset.moving == 1)
+    promotion.promote(matcher, clock[ASTRAY] == 0.0)
     if clock[TO_FIT] < matcher.counts.size:
-        promotion.fit_one(matcher, int(clock[TO_FIT]))
+        seconds.fit_calm(matcher, int(clock[TO_FIT]))
         clock[TO_FIT] += 1.0
+    elif clock[RESTLESS_TO_FIT] < matcher.counts.size:
+        seconds.fit_restless(matcher, int(clock[RESTLESS_TO_FIT]))
+        clock[RESTLESS_TO_FIT] += 1.0
     clock[SECOND_S] += dt_s
     if clock[SECOND_S] >= 1.0:
         clock[SECOND_S] = 0.0
-        promotion.close_second(matcher, 0 if calm else 1)
+        learnt = seconds.close_second(matcher, 0 if calm else 1)
+        if learnt and clock[RESTLESS_TO_FIT] >= matcher.counts.size:
+            clock[RESTLESS_TO_FIT] = 0.0
 
 
 @kernel

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import ceil
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -11,14 +12,14 @@ from csi_introspection import dtw, tail
 from csi_introspection._compile import kernel
 from csi_introspection.arrays import Float32, Float64, Int64
 from csi_introspection.simd import LANES
+from csi_introspection.states import CONFIRMED
 
 if TYPE_CHECKING:
     from csi_introspection.templates import Template
 
-_CONFIRMED = 2
-"""``promotion.CONFIRMED``; that module imports this one."""
 KINDS = 3
 """Feature kinds a frame has, see ``templates.Columns``."""
+USUAL_ROW_RATE_HZ = 25.0
 
 LENGTH, BAND, REST, FIRST, WIDTH, KIND, LABEL, GAINS = range(8)
 """Columns of a signature's integers: rows, band, 1 if it is a room at rest, first
@@ -79,18 +80,35 @@ class Matcher(NamedTuple):
     running: Float64
     """(n) most advantage in the running second."""
     tails: Float64
-    """(n, 6) see ``tail.THRESHOLD``."""
+    """(n, 6) see ``tail.THRESHOLD``; the limits are those of restless seconds too."""
+    lately: Float32
+    """(n, tail.PENDING) most advantage of the last seconds, newest first, as many as ``delay`` says."""
+    lately_restless: Int64
+    """(KINDS, tail.PENDING) whether something moved in each that no match of the kind has explained."""
+    delay: Int64
+    """(1) seconds after which no match that ends can explain a second any more."""
+    confirmed: Int64
+    """(KINDS) 1 when a match was confirmed in the running second."""
+    restless: Float32
+    """(n, tail.KEPT) most advantage of restless seconds."""
+    restless_counts: Int64
+    """(n) restless seconds seen."""
+    restless_tails: Float64
+    """(n, 6) their tails, of which no limits are used."""
     states: Int64
-    """(n, 2) see ``promotion.STATE``."""
+    """(n, 2) see ``states.STATE``."""
 
 
-def new_matcher(templates: Sequence[Template], columns: int, stride: int = 1) -> Matcher:
+def new_matcher(
+    templates: Sequence[Template], columns: int, stride: int = 1, row_rate_hz: float = USUAL_ROW_RATE_HZ
+) -> Matcher:
     """Return the matcher of a stream of which nothing was seen.
 
     Args:
         templates: Signatures as this stream wants them; may be none.
         columns: Numbers in the stream's vectors, all kinds together.
         stride: Frames a row, S.
+        row_rate_hz: Rows a second.
     """
     n = len(templates)
     rows = max((len(t.rows) for t in templates), default=1)
@@ -142,8 +160,30 @@ def new_matcher(templates: Sequence[Template], columns: int, stride: int = 1) ->
         counts=np.zeros(n, np.int64),
         running=np.full(n, -np.inf),
         tails=np.array(n * [[0.0, 0.0, 0.0, 0.0, np.inf, np.inf]]).reshape(n, 6),
+        lately=np.zeros((n, tail.PENDING), np.float32),
+        lately_restless=np.zeros((KINDS, tail.PENDING), np.int64),
+        delay=np.array([min(tail.PENDING, 1 + ceil((rows + band) / row_rate_hz))], np.int64),
+        confirmed=np.zeros(KINDS, np.int64),
+        restless=np.zeros((n, tail.KEPT), np.float32),
+        restless_counts=np.zeros(n, np.int64),
+        restless_tails=np.zeros((n, 6)),
         states=np.zeros((n, 2), np.int64),
     )
+
+
+@kernel
+def scale_evidence(matcher: Matcher, k: int, grown: float) -> None:
+    """Put what is known of the evidence of signature ``k`` into units in which it is ``grown`` times as much."""
+    ratio = np.float32(grown)
+    for second in range(tail.KEPT):
+        matcher.maxima[k, second] *= ratio
+        matcher.restless[k, second] *= ratio
+    for second in range(tail.PENDING):
+        matcher.pending[k, second] *= ratio
+        matcher.lately[k, second] *= ratio
+    for column in (tail.THRESHOLD, tail.SCALE, tail.LIMIT, tail.FADES):
+        matcher.tails[k, column] *= grown
+        matcher.restless_tails[k, column] *= grown
 
 
 @kernel
@@ -168,13 +208,7 @@ def rescale(matcher: Matcher, unit: Float32) -> None:
             matcher.row_energy[k, j] = own + dtw.STEP_WEIGHT * step
             after_all += matcher.row_energy[k, j]
         if before_all > 0.0:
-            grown = after_all / before_all
-            for second in range(tail.KEPT):
-                matcher.maxima[k, second] *= np.float32(grown)
-            for second in range(tail.PENDING):
-                matcher.pending[k, second] *= np.float32(grown)
-            for column in (tail.THRESHOLD, tail.SCALE, tail.LIMIT, tail.FADES):
-                matcher.tails[k, column] *= grown
+            scale_evidence(matcher, k, after_all / before_all)
 
 
 @kernel
@@ -188,6 +222,7 @@ def forget(matcher: Matcher) -> None:
     matcher.matches.fill(0.0)
     matcher.states.fill(0)
     matcher.running.fill(-np.inf)
+    matcher.confirmed.fill(0)
     matcher.completed.fill(0.0)
     matcher.since.fill(matcher.completed.shape[2])
 
@@ -259,7 +294,7 @@ def advance_kind(
             dtw.match_rest(cells, now, band, rows, quiet_cost, matches, k)
         else:
             # what of a whole that has been completed is left matters only while it is reported
-            past = 2 * completed if states[k, 0] == _CONFIRMED else completed
+            past = 2 * completed if states[k, 0] == CONFIRMED else completed
             dtw.match_motion(cells, now, tried, energy, reach, weights, band, rows, work, past, matches, k)
             gain = max(gain, np.float32(matches[k, dtw.WHOLE_ADVANTAGE]))
     return gain

@@ -1,51 +1,23 @@
 """When a match is promoted, confirmed and taken back.
 
-A signature is promoted when its advantage is unlikely in this stream's own quiet, its prefix explains enough of what
-moved, and no other label comes near. Gone through to the end it is confirmed; it is taken back when it fades or is
-overtaken before that. What counts as unlikely follows from the false matches an hour that are wanted, so that a
-promotion means the same in every stream.
+A signature is promoted when its advantage is unlikely in this stream's own past, see ``seconds``, its prefix explains
+enough of what moved, and no other label comes near. Gone through to the end it is confirmed; it is taken back when it
+fades or is overtaken before that. What counts as unlikely follows from the false matches an hour that are wanted, so
+that a promotion means the same in every stream.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from csi_introspection import dtw, quiet, tail
+from csi_introspection import dtw, tail
 from csi_introspection._compile import kernel
 from csi_introspection.arrays import Float64, Int64
 from csi_introspection.matcher import BAND, KIND, KINDS, LABEL, LENGTH, REST, WIDTH, Matcher
+from csi_introspection.states import AGE, CONFIRMED, EMERGING, NONE, RETRACTED, STATE, is_active
 
-NONE, EMERGING, CONFIRMED, RETRACTED = range(4)
-STATE, AGE = range(2)
-"""Columns of a signature's state: one of the above; frames since it emerged."""
-FALSE_PER_HOUR = 0.1
-"""Wanted rate of false matches of a stream, all signatures together."""
-FADED = 0.5
-"""A match ends when the logarithm of the p-value of its evidence is above this share of what promotes."""
 MARGIN = 3.0
 """Rows by whose usual mismatch a label must be ahead of all others to be promoted or to overtake."""
-NOISE_ROWS = 16
-"""Rows by whose noise in quiet a tail is at least as wide."""
-
-
-@kernel
-def is_active(states: Int64, k: int) -> bool:
-    """Whether signature ``k`` is promoted."""
-    return bool(states[k, STATE] in (EMERGING, CONFIRMED))
-
-
-@kernel
-def log_limit(signatures: int) -> float:
-    """Natural log of the share of quiet seconds in which one of so many signatures may be promoted."""
-    return float(np.log(FALSE_PER_HOUR / 3600.0 / max(signatures, 1)))
-
-
-@kernel
-def log_p_of(counts: Int64, tails: Float64, k: int, evidence: float) -> float:
-    """Natural log of the p-value of so much evidence for signature ``k``; nan while its quiet is not known."""
-    if counts[k] < tail.FEWEST:
-        return float(np.nan)
-    return float(tail.log_p(tails[k], evidence))
 
 
 @kernel
@@ -92,8 +64,8 @@ def promote(matcher: Matcher, trusted: bool) -> None:  # noqa: FBT001 - kernels 
 
     Args:
         matcher: The state.
-        trusted: A motion may be promoted. It may not while the stream could be away from its quiet mean without having
-            moved there.
+        trusted: The stream is known to be where its quiet mean is, without which displacements from that mean, the
+            first kind, say nothing of a motion.
     """
     integers, matches, thresholds = matcher.integers, matcher.matches, matcher.thresholds
     tails, states, running = matcher.tails, matcher.states, matcher.running
@@ -112,6 +84,8 @@ def promote(matcher: Matcher, trusted: bool) -> None:  # noqa: FBT001 - kernels 
                 states[k, STATE] = NONE
             else:
                 advance_state(integers, matches, thresholds, tails, states, stride, k, leader, trusted or kind > 0)
+                if states[k, STATE] == CONFIRMED:
+                    matcher.confirmed[kind] = 1
 
 
 @kernel
@@ -171,72 +145,3 @@ def ends(integers: Int64, matches: Float64, k: int) -> bool:
     """Whether the end of signature ``k`` was seen: leaving its last rows out would explain what moved hardly better."""
     missing = matches[k, dtw.ADVANTAGE] - matches[k, dtw.WHOLE_ADVANTAGE]
     return bool(missing <= MARGIN * mismatch_of(integers, matches, k))
-
-
-@kernel
-def fit_one(matcher: Matcher, k: int) -> None:
-    """Fit the tail of signature ``k`` anew; one a frame, after each second."""
-    if matcher.counts[k] >= 4:
-        count = min(matcher.counts[k], tail.KEPT)
-        numbers = matcher.integers[k]
-        noise = np.sqrt(min(numbers[LENGTH], NOISE_ROWS) * numbers[WIDTH])
-        tail.fit_tail(matcher.maxima[k], count, noise, matcher.maxima[matcher.counts.size], matcher.tails[k])
-    set_limits(matcher, k)
-
-
-@kernel
-def set_limits(matcher: Matcher, k: int) -> None:
-    """Work out once, for every frame to come, which evidence of signature ``k`` is unlikely enough."""
-    fitted = matcher.tails[k]
-    fitted[tail.LIMIT] = fitted[tail.FADES] = np.inf
-    if matcher.counts[k] >= tail.FEWEST:
-        motions = 0
-        for each in range(matcher.integers.shape[0]):
-            motions += 1 - matcher.integers[each, REST]
-        limit = log_limit(motions)
-        fitted[tail.LIMIT] = tail.evidence_at(fitted, limit)
-        fitted[tail.FADES] = tail.evidence_at(fitted, FADED * limit)
-
-
-@kernel
-def unlearn(matcher: Matcher) -> None:
-    """Void what was learnt from calm seconds, as when they turn out not to have been quiet."""
-    matcher.counts.fill(0)
-    for k in range(matcher.counts.size):
-        set_limits(matcher, k)
-
-
-@kernel
-def close_second(matcher: Matcher, moved: int) -> None:
-    """End the running second, in which something ``moved`` (1) or not. One without frames is none."""
-    waiting = matcher.waiting
-    if matcher.running.size > 0 and matcher.running[0] == -np.inf:
-        return
-    at = min(waiting[0], tail.PENDING - 1)
-    several = waiting[0] > at
-    for k in range(matcher.running.size):
-        most = np.float32(max(matcher.running[k], 0.0))
-        matcher.pending[k, at] = max(matcher.pending[k, at], most) if several else most
-        matcher.running[k] = -np.inf
-    waiting[1 + at] = max(waiting[1 + at], moved) if several else moved
-    waiting[0] = at + 1
-
-
-@kernel
-def judge_seconds(matcher: Matcher, verdict: int) -> int:
-    """Learn from the seconds that were waiting for their block's verdict; returns from how many.
-
-    All of a still block count as calm, whatever moved a little; of one that moved those in which nothing did. Away from
-    the quiet mean, or at a new place, what they show is no quiet's, and of the running second neither.
-    """
-    learnt = 0
-    if verdict in (quiet.MOVED, quiet.REFINED):
-        for second in range(matcher.waiting[0]):
-            if verdict == quiet.REFINED or matcher.waiting[1 + second] == 0:
-                learnt += 1
-                for k in range(matcher.running.size):
-                    tail.keep_maximum(matcher.maxima, matcher.counts, k, matcher.pending[k, second])
-    else:
-        matcher.running.fill(-np.inf)
-    matcher.waiting[0] = 0
-    return int(learnt)

@@ -23,8 +23,8 @@ from csi_introspection.frame import (
     SCORE,
     TOP,
 )
-from csi_introspection.promotion import CONFIRMED, EMERGING, NONE, RETRACTED
 from csi_introspection.regime import NAMES, UNKNOWN
+from csi_introspection.states import CONFIRMED, EMERGING, NONE, RETRACTED
 
 if TYPE_CHECKING:
     from csi_schemas.common import Provenance

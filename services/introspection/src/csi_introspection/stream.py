@@ -39,7 +39,7 @@ from csi_introspection.frame import (
 )
 from csi_introspection.matcher import Matcher, new_matcher, rescale
 from csi_introspection.onset import new_onset
-from csi_introspection.promotion import set_limits
+from csi_introspection.seconds import set_limits
 from csi_introspection.templates import KIND_NUMBER, Columns, template
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ class VectorStream:
         templates = [template(s, shape.columns, shape.row_rate_hz, shape.frame_rate_hz) for s in signatures]
         of_changes = self._every_kind or any(KINDS[s.feature_kind].of_changes for s in signatures)
         self._columns = shape.columns if of_changes else Columns(shape.columns.amplitude)
-        matcher = new_matcher(templates, shape.columns.total, self._stride)
+        matcher = new_matcher(templates, shape.columns.total, self._stride, shape.row_rate_hz)
         rescale(matcher, self.unit)
         self._state = bundle(
             self._layout,
@@ -158,6 +158,9 @@ class VectorStream:
                 self.matcher.maxima[k] = before.maxima[old]
                 self.matcher.counts[k] = before.counts[old]
                 self.matcher.tails[k] = before.tails[old]
+                self.matcher.restless[k] = before.restless[old]
+                self.matcher.restless_counts[k] = before.restless_counts[old]
+                self.matcher.restless_tails[k] = before.restless_tails[old]
                 set_limits(self.matcher, k)  # another number of signatures, another share of the false matches
 
     def displacement(self, kind: FeatureKind) -> Float64 | None:

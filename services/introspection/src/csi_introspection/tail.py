@@ -18,6 +18,8 @@ KEPT = 240
 """Calm seconds remembered."""
 FEWEST = 60
 """Calm seconds needed before anything is called unlikely."""
+FEWEST_RESTLESS = 16
+"""Restless seconds needed before their tail counts too. It only makes promotion rarer, so it need not be well known."""
 PENDING = 16
 """Seconds that can wait for a verdict on whether they were calm; of more, the last of them count as one."""
 HEAVIEST = 0.5

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from csi_introspection.playback import Run
+from csi_introspection.shapes import Encoded, Example
+from csi_introspection.templates import Columns
+from csiflow.evaluation.sessions import Job, Recording
+from csiflow.evaluation.shapes import Shapes, plan_streams
 from csiflow.evaluation.streams import StreamOutcome, begins, by_label, count_action
+from csiflow.evaluation.takes import Cuts, LabelledTake
 
 LABELS = ["sit", "walk", "sit"]
 NAMES = ["sit", "walk"]
@@ -46,3 +52,22 @@ def test_a_promotion_begins_on_its_first_frame_and_none_on_that_of_the_run() -> 
     """What is active on the first frame of a run began before it."""
     found = begins(promoted((0, 0, 3), (1, 4, 6), (1, 8, 9)))
     assert np.argwhere(found).tolist() == [[4, 1], [8, 1]]
+
+
+def test_every_combination_of_kinds_is_played_in_every_fold() -> None:
+    """Of two kinds three rows: each alone, and both in one library, each with a fold for every source."""
+    rows = np.zeros((4, 2), np.float32)
+    example = Example(Encoded(rows, rows, Columns(1, 1), 25.0, 25.0), 0, timed=True)
+    takes = [LabelledTake("sit", example, name, name, 0) for name in ("e1", "e2")]
+    run = Run(np.zeros((4, 1, 2), np.float32), 40_000_000)
+    recordings = tuple(Recording("room", Cuts(name, (run,), ()), None, assumed=False) for name in ("e1", "e2"))
+    steps = plan_streams(Shapes(groups={"room": takes}), [Job(recordings, (run,))])
+    assert [(name, step.kinds, step.train[0].source, len(step.recordings)) for name, step in steps] == [
+        (f"room {'+'.join(kinds)}", kinds, learnt, 1)
+        for kinds in (
+            ("amplitude_l2_per_subcarrier",),
+            ("lag",),
+            ("amplitude_l2_per_subcarrier", "lag"),
+        )
+        for learnt in ("e2", "e1")
+    ]
