@@ -25,7 +25,7 @@ class Similarity(msgspec.Struct):
     label: str = ""
     """The signature's; several signatures may share one."""
     p_value: float | None = None
-    """How often a second of this stream's own past, calm or restless, has as much evidence; null while that is unknown."""
+    """How often a second of this stream's past, calm or restless, has as much evidence; null while that is unknown."""
     state: MatchState | None = None
     """Promoted by its head (emerging), by the whole of it (confirmed), or taken back on this frame (retracted)."""
 
