@@ -53,6 +53,22 @@ async def test_numbers_are_the_messages(browser: Browser, gateway: str, topics: 
         dashboard.assert_clean()
 
 
+async def test_only_the_whole_of_a_motion_is_recognised(browser: Browser, gateway: str, topics: str) -> None:
+    """A match whose head alone was seen is beginning; with its end it is recognised; taken back it is neither."""
+    async with opened(browser, gateway) as dashboard:
+        await dashboard.wait_connected()
+        begun = Similarity("walk", 0.8, above_threshold=True, state="emerging")
+        whole = Similarity("walk", 0.8, above_threshold=True, state="confirmed")
+        for match, words in (
+            (begun, "beginning"),
+            (whole, "recognised"),
+            (Similarity("walk", 0.8, above_threshold=False), ""),
+        ):
+            await produce(topics, INTROSPECTION.name, [record(snapshot(similar=[match]))])
+            await expect(dashboard.page.locator("#matches .verdict")).to_have_text(words)
+        dashboard.assert_clean()
+
+
 async def test_a_signature_added_later_gets_its_name(
     browser: Browser, gateway: str, topics: str, tmp_path: Path
 ) -> None:

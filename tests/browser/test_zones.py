@@ -28,7 +28,8 @@ async def gateway(start_gateway: StartGateway, request: pytest.FixtureRequest) -
 
 async def test_a_zone_shows_what_its_nodes_say_together(browser: Browser, gateway: str, topics: str) -> None:
     """Regime, agreement, motion, the best match with its node, each member's share, who is missing since when."""
-    match = Similarity("walk", 0.8765432, above_threshold=True)
+    match = Similarity("walk", 0.8765432, above_threshold=True, state="confirmed")
+    begun = Similarity("walk", 0.625, above_threshold=True, state="emerging")
     async with opened(browser, gateway) as dashboard:
         await dashboard.wait_connected()
         await expect(dashboard.page.locator("#zones-section")).to_be_hidden()
@@ -46,6 +47,19 @@ async def test_a_zone_shows_what_its_nodes_say_together(browser: Browser, gatewa
         await dashboard.wait_text(f"{CARD} .since", "moving; began")
         await dashboard.wait_text(f"{CARD} .since", "at node 2")
         await dashboard.wait_text(f"{CARD} .zone-match", "Recognised: Walking through, 0.877 at node 2")
+        await produce(
+            topics,
+            CLUSTER.name,
+            [
+                fused(
+                    {"2": 0.8125, "1": 0.1875},
+                    left={"9": time.time_ns() - 310 * SECOND, "10": None},
+                    best_match=begun,
+                    best_match_node="1",
+                )
+            ],
+        )
+        await dashboard.wait_text(f"{CARD} .zone-match", "Begins like: Walking through, 0.625 at node 1")
         await expect(dashboard.page.locator(f"{CARD} .badge")).to_have_text("Live")
         rows = dashboard.page.locator(f"{CARD} .members li")
         assert [await row.get_attribute("data-node") for row in await rows.all()] == ["1", "2", "9", "10"]

@@ -57,6 +57,12 @@ export function signatureName(signatures, id) {
   return provenance === "live" ? label : `${label} (${PROVENANCE_WORDS[provenance].toLowerCase()})`;
 }
 
+/** What a match has come to: its head was seen ("beginning"), the whole of it ("recognised"), or "" for neither. */
+export function verdictOf({ above_threshold: promoted, state }) {
+  if (!promoted) return "";
+  return state === "emerging" ? "beginning" : "recognised";
+}
+
 /** An event in words: title and, where there is one, detail. */
 export function eventWords(event) {
   switch (event.event) {

@@ -1,7 +1,7 @@
 // The nearest signatures as bars, each with the mark where it counts as recognised.
 
 import { byId, make, say, sayOrHide } from "./dom.js";
-import { signatureName } from "./format.js";
+import { signatureName, verdictOf } from "./format.js";
 
 export class MatchesView {
   constructor() {
@@ -50,7 +50,7 @@ export class MatchesView {
     row.name.title = match.signature_id;
     row.score.value = String(match.score);
     say(row.score, match.score.toFixed(3));
-    say(row.verdict, match.above_threshold ? "recognised" : "");
+    say(row.verdict, verdictOf(match));
     row.bar.style.width = `${100 * Math.min(1, Math.max(0, match.score))}%`;
     const threshold = signature?.threshold;
     row.mark.hidden = threshold === undefined;

@@ -2,7 +2,7 @@
 
 import { makeBadge, showProvenance } from "./badge.js";
 import { make, say, sayOrHide } from "./dom.js";
-import { REGIME_MEANING, signatureName, timeOfDay } from "./format.js";
+import { REGIME_MEANING, signatureName, timeOfDay, verdictOf } from "./format.js";
 import { freshness } from "./freshness.js";
 
 export class ZoneCard {
@@ -96,6 +96,6 @@ function motionWords({ moving, onset_ns: ns, onset_node: node }, stale) {
 function matchWords({ best_match: match, best_match_node: node }, signatures) {
   if (!match) return "";
   const name = signatureName(signatures, match.signature_id);
-  const verdict = match.above_threshold ? "Recognised" : "Nearest";
+  const verdict = { recognised: "Recognised", beginning: "Begins like", "": "Nearest" }[verdictOf(match)];
   return `${verdict}: ${name}, ${match.score.toFixed(3)}${node ? ` at node ${node}` : ""}`;
 }
