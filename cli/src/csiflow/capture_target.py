@@ -15,6 +15,9 @@ from csiflow.output import fail
 from csiflow.parameters import parse_duration
 from csiflow.takes import Schedule
 
+FOLDER_SUFFIX = ".sig.json"
+"""Ending of the files the service reads."""
+
 
 @dataclass(frozen=True, slots=True)
 class Target:
@@ -74,6 +77,12 @@ def target_of(label: str, out: Path, kind: str, takes: int, *, rest: bool, force
         fail(f"there is no feature kind {escape(kind)}; it is one of {', '.join(KINDS)}", 2)
     if not library.is_identity(identity_of(out)):
         fail(f"{escape(str(out))} gives no id: use letters, digits, '.', '_' and '-', as in DIR/wave.sig.json", 2)
+    if not out.name.endswith(FOLDER_SUFFIX) and not out.is_dir():
+        better = out.with_name(identity_of(out) + FOLDER_SUFFIX)
+        fail(
+            f"the service reads *{FOLDER_SUFFIX} files only, not {escape(out.name)}; write --out {escape(str(better))}",
+            2,
+        )
     if not out.parent.is_dir():
         fail(f"there is no folder {escape(str(out.parent))}; make it, or name another --out", 2)
     paths = take_paths(out, takes)

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
     from csiflow.heard import StreamName
 
-FOLDER_SUFFIX = ".sig.json"
-
 
 @dataclass(frozen=True, slots=True)
 class Made:
@@ -72,8 +70,6 @@ def report(made: Sequence[Made], alike: Sequence[Confusion], name: StreamName) -
             )
     for pair in alike:
         console.print(f"[yellow]warning:[/] {pair}", soft_wrap=True)
-    if any(not m.path.name.endswith(FOLDER_SUFFIX) for m in made):
-        console.print(f"[yellow]warning:[/] the service reads *{FOLDER_SUFFIX} files only; rename it to use it there")
     first = made[0].signature
     return {
         "label": first.label,

@@ -63,7 +63,7 @@ async def _record(recorder: Recorder, schedule: Schedule, number: int, target: T
     for left in reversed(range(TRIES)):
         recorded = await recorder.record(schedule, number)
         try:
-            return judge(recorded, number, target)
+            return judge(recorded, number, target, live=True)
         except CaptureError as error:
             if not left:
                 raise
@@ -91,7 +91,7 @@ def cut_recording(
     name, frames, others = recorded_frames(path, wanted)
     _say_stream(name, others)
     cuts = [_cut(frames, begin_s, schedule) for begin_s in begins_s]
-    return name, [judge(recorded, number, target) for number, recorded in enumerate(cuts, start=1)]
+    return name, [judge(recorded, number, target, live=False) for number, recorded in enumerate(cuts, start=1)]
 
 
 def _cut(frames: list[CsiFrame], begin_s: float, schedule: Schedule) -> RawTake:
@@ -115,7 +115,7 @@ def _cut(frames: list[CsiFrame], begin_s: float, schedule: Schedule) -> RawTake:
     return RawTake(clip_of(inside), cut)
 
 
-def judge(recorded: RawTake, number: int, target: Target) -> Take:
+def judge(recorded: RawTake, number: int, target: Target, *, live: bool) -> Take:
     """Cut take ``number`` (from 1) out of what was recorded.
 
     Raises:
@@ -125,11 +125,11 @@ def judge(recorded: RawTake, number: int, target: Target) -> Take:
         take = cut_take(recorded.clip, recorded.cut, target.kind)
     except CaptureError as error:
         raise CaptureError(f"take {number}: {error}") from error
-    _check_departure(take, number, rest=target.rest)
+    _check_departure(take, number, rest=target.rest, live=live)
     return take
 
 
-def _check_departure(take: Take, number: int, *, rest: bool) -> None:
+def _check_departure(take: Take, number: int, *, rest: bool, live: bool) -> None:
     """Refuse a motion that looks like quiet, and a rest that does not.
 
     Raises:
@@ -140,15 +140,16 @@ def _check_departure(take: Take, number: int, *, rest: bool) -> None:
     )
     if rest and take.differs:
         raise CaptureError(
-            f"take {number} is no room at rest: {departs}, and {DIFFERS:g} times that is a motion. Keep still, or "
-            "leave out --rest"
+            f"take {number} is no room at rest: {departs}, and {DIFFERS:g} times that is a motion. "
+            f"{'Keep still' if live else 'Try another --from'}, or leave out --rest"
         )
     if not rest and not take.differs:
-        advice = (
-            "it was not quiet before the take: keep still while it counts down"
-            if take.quiet_departure >= DIFFERS
-            else "move more, or nearer to the line between node and access point; --rest captures a room at rest"
-        )
+        if take.quiet_departure >= DIFFERS:
+            mend = "keep still while it counts down" if live else "try another --from"
+            advice = f"it was not quiet before the take: {mend}"
+        else:
+            mend = "move more, or nearer to the line between node and access point" if live else "try another --from"
+            advice = f"{mend}; --rest captures a room at rest"
         raise CaptureError(
             f"take {number} does not differ from quiet: {departs}, and a take must reach {DIFFERS:g} times that "
             f"(at least {DIFFERS:g}); {advice}"

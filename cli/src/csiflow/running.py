@@ -9,7 +9,8 @@ from typing import TypeVar
 
 import uvloop
 from csi_ingest.sender import SendError
-from csi_runtime.errors import KafkaSetupError
+from csi_runtime.errors import ConfigurationError, KafkaSetupError
+from rich.markup import escape
 
 from csiflow.output import console, fail
 from csiflow.supervisor import ServiceFailedError
@@ -46,6 +47,8 @@ def run_until_signal(main: Coroutine[None, None, T]) -> T | None:
 
     try:
         return uvloop.run(guarded())
+    except ConfigurationError as error:
+        fail(escape(str(error)), 2)
     except (ServiceFailedError, KafkaSetupError, SendError) as error:
         fail(str(error))
     except (OSError, TimeoutError, ValueError) as error:

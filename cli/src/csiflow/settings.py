@@ -5,9 +5,13 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from csi_runtime.settings import RuntimeSettings
+from csi_runtime.errors import ConfigurationError
+from csi_runtime.settings import RuntimeSettings, load
 from pydantic import AliasChoices, Field
 from pydantic_settings import SettingsConfigDict
+from rich.markup import escape
+
+from csiflow.output import fail
 
 
 def checkout() -> Path | None:
@@ -39,3 +43,15 @@ class CliSettings(RuntimeSettings):
     def fingerprint_folder(self) -> Path:
         """Where fingerprints are written to and read from."""
         return self.fingerprints or self.state_dir / "fingerprints"
+
+
+def cli_settings() -> CliSettings:
+    """Return the settings of the environment.
+
+    Raises:
+        typer.Exit: with code 2, a variable cannot be used; the message names it.
+    """
+    try:
+        return load(CliSettings)
+    except ConfigurationError as error:
+        fail(escape(str(error)), 2)

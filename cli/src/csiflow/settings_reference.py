@@ -11,7 +11,7 @@ from csi_gateway.settings import GatewaySettings
 from csi_ingest.settings import IngestSettings
 from csi_introspection.cluster.settings import ClusterSettings
 from csi_introspection.settings import IntrospectionSettings
-from csi_runtime.settings import RuntimeSettings
+from csi_runtime.settings import RuntimeSettings, variable
 from pydantic import AliasChoices, BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
@@ -34,18 +34,11 @@ Every setting is an environment variable. This page is made from the settings cl
 """
 
 
-def variable(settings: type[RuntimeSettings], name: str, field: FieldInfo) -> str:
-    """Environment variable of a field."""
-    if isinstance(field.validation_alias, AliasChoices):
-        return str(field.validation_alias.choices[-1])
-    return f"{settings.model_config.get('env_prefix', '')}{name.upper()}"
-
-
 def rows(settings: type[RuntimeSettings], seen: set[str]) -> Iterator[str]:
     """Table rows of the fields whose variables were not listed before."""
     for name, field in settings.model_fields.items():
         own = not isinstance(field.validation_alias, AliasChoices)
-        if (known := variable(settings, name, field)) in seen or (own and settings is RuntimeSettings):
+        if (known := variable(settings, name)) in seen or (own and settings is RuntimeSettings):
             continue
         seen.add(known)
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):

@@ -12,12 +12,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import aiohttp
+from csi_events.settings import EventsSettings
+from csi_gateway.settings import GatewaySettings
 from csi_gateway.tokens import load_or_create
+from csi_ingest.settings import IngestSettings
+from csi_introspection.cluster.settings import ClusterSettings
+from csi_introspection.settings import IntrospectionSettings
+from csi_runtime.errors import ConfigurationError
+from csi_runtime.settings import RuntimeSettings, load
 from csi_runtime.topics import create_topics, prepare_groups
 
 from csiflow.kafka.embedded import EmbeddedCluster
 from csiflow.output import console
-from csiflow.runfile import RunFile, published
+from csiflow.runfile import RunFile, announced, published
 from csiflow.settings import CliSettings, checkout
 from csiflow.supervisor import ServiceSpec, Supervisor
 from csiflow.supervisor.supervisor import free_port
@@ -126,6 +133,25 @@ def check_ports(options: StackOptions) -> None:
                 ) from error
 
 
+def check_settings(*, introspection: bool) -> None:
+    """Find out before anything is started whether every service can run as the environment configures it.
+
+    Raises:
+        ConfigurationError: a variable cannot be used; the message names each one.
+    """
+    services: list[type[RuntimeSettings]] = [IngestSettings, EventsSettings, GatewaySettings]
+    if introspection:
+        services += [IntrospectionSettings, ClusterSettings]
+    faults: dict[str, None] = {}  # a variable that several services read is named once
+    for settings in services:
+        try:
+            load(settings)
+        except ConfigurationError as error:
+            faults[str(error)] = None
+    if faults:
+        raise ConfigurationError("; ".join(faults))
+
+
 @contextlib.asynccontextmanager
 async def running_cluster(settings: CliSettings, data_dir: Path) -> AsyncIterator[str]:
     """Yield bootstrap servers: CSIFLOW_KAFKA if set, else an embedded broker that lives as long as the context."""
@@ -145,10 +171,25 @@ async def running_stack(settings: CliSettings, options: StackOptions, *, show_lo
     """Start Kafka, make the topics, start every service and yield when all are ready.
 
     Raises:
+        ConfigurationError: a variable that a service reads cannot be used.
         OSError: a port is taken; the message says by which option to choose another.
         ServiceFailedError: a service did not come up.
     """
+    check_settings(introspection=options.introspection)
     check_ports(options)
+    with contextlib.ExitStack() as start:
+        async with _services(settings, options, start, show_logs=show_logs) as stack:
+            with published(settings, stack.run_file()):
+                start.close()
+                yield stack
+
+
+@contextlib.asynccontextmanager
+async def _services(
+    settings: CliSettings, options: StackOptions, start: contextlib.ExitStack, *, show_logs: bool
+) -> AsyncIterator[Stack]:
+    """Run Kafka and every service; ``start`` holds what is true until whoever enters is ready."""
+    start.enter_context(announced(settings))
     async with (
         running_cluster(settings, options.data_dir) as bootstrap,
         Supervisor(
@@ -162,8 +203,7 @@ async def running_stack(settings: CliSettings, options: StackOptions, *, show_lo
         supervisor.start(specs)
         console.print(f"Kafka answers at {bootstrap}; starting the services ...")
         await asyncio.gather(prepare_groups(bootstrap), wait_aloud(supervisor))
-        with published(settings, stack.run_file()):
-            yield stack
+        yield stack
 
 
 async def wait_aloud(supervisor: Supervisor) -> None:
@@ -181,9 +221,10 @@ async def wait_aloud(supervisor: Supervisor) -> None:
 
     async def explain() -> None:
         await asyncio.sleep(PATIENCE_SECONDS)
-        why = ": the first start compiles the kernels, once, which takes half a minute or more"
+        why = ": the first start compiles the kernels, once: a minute or two on two cores, longer on a busy machine"
         while True:
-            console.print(f"  still waiting for {', '.join(sorted(waiting))}{why}")
+            waited = asyncio.get_running_loop().time() - began
+            console.print(f"  still waiting for {', '.join(sorted(waiting))} after {waited:.0f} s{why}")
             why = ""
             await asyncio.sleep(REMINDER_SECONDS)
 

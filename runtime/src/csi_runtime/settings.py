@@ -7,10 +7,13 @@ below keep their plain ``CSIFLOW_`` names in every service.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
-from pydantic import AliasChoices, Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AliasChoices, Field, ValidationError
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
+
+from csi_runtime.errors import ConfigurationError
 
 
 def shared(name: str) -> AliasChoices:
@@ -44,3 +47,45 @@ class RuntimeSettings(BaseSettings):
     """Address of /health, /ready and /metrics."""
     http_port: int = Field(default=0, ge=0, le=65535)
     """Port of /health, /ready and /metrics; 0 takes a free one and logs it."""
+
+
+S = TypeVar("S", bound=RuntimeSettings)
+
+
+def load(settings: type[S]) -> S:
+    """Return the settings of the environment.
+
+    Raises:
+        ConfigurationError: A variable cannot be used; the message names each such variable, its fault and what to do.
+    """
+    try:
+        return settings()
+    except ValidationError as error:
+        faults = "; ".join(_fault(settings, each) for each in error.errors(include_url=False))
+        raise ConfigurationError(faults) from error
+    except SettingsError as error:  # JSON was wanted
+        prefix = settings.model_config.get("env_prefix", "")
+        raise ConfigurationError(
+            f"{prefix}*: {error} ({error.__cause__}); docs/settings.md says what it takes"
+        ) from error
+
+
+def variable(settings: type[RuntimeSettings], name: str) -> str:
+    """Environment variable of a field."""
+    alias = settings.model_fields[name].validation_alias
+    if isinstance(alias, AliasChoices):
+        return str(alias.choices[-1])
+    return f"{settings.model_config.get('env_prefix', '')}{name.upper()}"
+
+
+def _fault(settings: type[RuntimeSettings], error: ErrorDetails) -> str:
+    """Say which variable is at fault, and how."""
+    said = error["msg"].removeprefix("Value error, ")
+    names = [str(part) for part in error["loc"]]
+    if not names:  # variables that do not go together; the message names them
+        return f"{settings.model_config.get('env_prefix', '')}*: {said}"
+    head = variable(settings, names[0]) if names[0] in settings.model_fields else names[0]
+    whole = "__".join([head, *(name.upper() for name in names[1:])])
+    if error["type"] == "value_error":  # our own checks say what was given and what to give
+        return f"{whole}: {said}"
+    return f"{whole}={error['input']}: {said}; docs/settings.md says what it takes"

@@ -203,6 +203,7 @@ def test_places_that_cannot_be_written_are_refused_first(recording: Path, folder
         (folder / "gone" / "x.sig.json", "there is no folder"),
         (folder, "is a folder"),
         (folder / "a b.sig.json", "gives no id"),
+        (folder / "x.json", "the service reads *.sig.json files only, not x.json"),
     ):
         result = capture(recording, out, "--from", "6s")
         assert result.exit_code == 2

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from csi_ingest.recordings import RecordingError, open_recording
+from csi_ingest.recordings.arrays import read_arrays
 from csi_schemas.codec import CsiPacket, decode
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -141,3 +142,13 @@ def test_what_a_header_cannot_carry_is_refused(tmp_path: Path, options: dict[str
     """A node number beyond a u8 or an impossible frequency is refused when the recording is opened."""
     with pytest.raises(RecordingError, match="cannot be sent as node"):
         open_recording(write(tmp_path, t_ns=T, iq=IQ), **options)
+
+
+@pytest.mark.parametrize("content", [b"# a page of text\n", b"\x00\x01\x02", b""])
+def test_a_file_that_is_no_archive_is_called_that(tmp_path: Path, content: bytes) -> None:
+    """The message says what the file should be, not what numpy would need to load a pickle."""
+    path = tmp_path / "page.npz"
+    path.write_bytes(content)
+    with pytest.raises(RecordingError, match=r"no readable npz recording.*t_ns") as refused:
+        read_arrays(path)
+    assert "pickle" not in str(refused.value)

@@ -15,7 +15,7 @@ from csiflow.output import console, emit_json, fail
 from csiflow.parameters import parse_duration
 from csiflow.runfile import bootstrap_servers
 from csiflow.running import run_until_signal
-from csiflow.settings import CliSettings
+from csiflow.settings import cli_settings
 
 SHORTEST_S = 5.0
 
@@ -42,7 +42,7 @@ def calibrate(
     seconds = parse_duration(duration)
     if seconds < SHORTEST_S:
         fail(f"--duration {duration} is too short to learn from; give at least {SHORTEST_S:g}s", 2)
-    bootstrap = bootstrap_servers(CliSettings())
+    bootstrap = bootstrap_servers(cli_settings())
     try:
         answers = run_until_signal(_run(bootstrap, node, stream, seconds, parse_duration(wait)))
     except HeardError as error:

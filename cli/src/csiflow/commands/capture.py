@@ -16,7 +16,7 @@ from csiflow.output import console, emit_json, fail
 from csiflow.parameters import parse_duration
 from csiflow.runfile import bootstrap_servers
 from csiflow.running import run_until_signal
-from csiflow.settings import CliSettings
+from csiflow.settings import cli_settings
 
 Kind = Annotated[str, typer.Option(help="Feature kind: amplitude_l2_per_subcarrier, lag or vec128.")]
 
@@ -69,7 +69,7 @@ def capture_signature(
             recorded = capturing.cut_recording(recording, begins_s, schedule, wanted, target)
         else:
             capturing.prepare(target)
-            bootstrap = bootstrap_servers(CliSettings())
+            bootstrap = bootstrap_servers(cli_settings())
             heard = run_until_signal(capturing.record_live(bootstrap, schedule, wanted, wait_s, target))
             if heard is None:
                 console.print("nothing was written")

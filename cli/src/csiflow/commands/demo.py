@@ -19,7 +19,7 @@ from csiflow.observer import KafkaTally, WebsocketTally
 from csiflow.output import console, emit_json, fail
 from csiflow.parameters import parse_duration, parse_speed
 from csiflow.running import run_until_signal
-from csiflow.settings import CliSettings
+from csiflow.settings import cli_settings
 from csiflow.sources import (
     SOURCES,
     SyntheticOptions,
@@ -68,7 +68,7 @@ def demo(
         fail("--laptops are simulated: they need --source synthetic", 2)
     limit = parse_duration(duration) if duration else None
     factor = parse_speed(speed)
-    settings = CliSettings()
+    settings = cli_settings()
     began = time.monotonic()
     if recording is not None:
         check_recording(recording)
@@ -97,6 +97,7 @@ def demo(
 
     result = run_until_signal(run())
     if result is None:
+        console.print("stopped")
         raise typer.Exit(130 if as_json else 0)
     console.print(summary(result))
     if as_json:

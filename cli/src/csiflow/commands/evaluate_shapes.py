@@ -9,7 +9,7 @@ import typer
 from csi_introspection.stream import warm_up
 from rich.markup import escape
 
-from csiflow.commands.evaluate import label_names, print_tables, progress_bar
+from csiflow.commands.evaluate import exit_code, label_names, print_tables, progress_bar
 from csiflow.evaluation.files import expand
 from csiflow.evaluation.shapes import (
     ShapeOptions,
@@ -89,4 +89,4 @@ def evaluate_shapes(given: list[str], options: ShapeOptions, jobs: int, *, as_js
         console.print(f"[bold red]error:[/] {shapes.errors['takes']}")
     if as_json_line:
         emit_json(as_json(shapes))
-    return 1 if shapes.errors else 0
+    return exit_code(judged=bool(steps), errors=bool(shapes.errors))

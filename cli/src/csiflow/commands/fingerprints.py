@@ -19,7 +19,7 @@ from csiflow.output import console, emit_json, fail
 from csiflow.parameters import parse_duration
 from csiflow.runfile import bootstrap_servers
 from csiflow.running import run_until_signal
-from csiflow.settings import CliSettings
+from csiflow.settings import cli_settings
 
 if TYPE_CHECKING:
     from csi_events.multi_bssid.fingerprint.document import Fingerprints
@@ -72,7 +72,7 @@ def learn(
 
     from csiflow import fingerprinting  # noqa: PLC0415
 
-    app_settings = CliSettings()
+    app_settings = cli_settings()
     target = _target(name, folder or app_settings.fingerprint_folder, SUFFIX, force=force)
     if (recording is None) != (take is None):
         fail("--recording and --take go together: the takes say where in the recording each state is", 2)
@@ -157,7 +157,7 @@ def list_documents(*, folder: Folder = None, as_json: Json = False) -> None:
     """List the fingerprints of a folder."""
     from csi_events.multi_bssid.fingerprint.document import SUFFIX, read  # noqa: PLC0415 - as in ``learn``
 
-    where = folder or CliSettings().fingerprint_folder
+    where = folder or cli_settings().fingerprint_folder
     rows: list[dict[str, Any]] = []
     table = Table("id", "node", "learnt at", "access points", "states", "provenance")
     for path in sorted(where.glob("*" + SUFFIX)):
@@ -195,7 +195,7 @@ def check(*, folder: Folder = None, as_json: Json = False) -> None:
     """
     from csi_events.multi_bssid.fingerprint.document import SUFFIX, read  # noqa: PLC0415 - as in ``learn``
 
-    where = folder or CliSettings().fingerprint_folder
+    where = folder or cli_settings().fingerprint_folder
     good, wrong = [], []
     for path in sorted(where.glob("*" + SUFFIX)):
         document, problems = read(path)

@@ -12,7 +12,7 @@ from csiflow.commands.options import Json
 from csiflow.output import console, emit_json
 from csiflow.runfile import require
 from csiflow.running import run_until_signal
-from csiflow.settings import CliSettings
+from csiflow.settings import cli_settings
 
 
 def nodes(*, as_json: Json = False) -> None:
@@ -22,7 +22,7 @@ def nodes(*, as_json: Json = False) -> None:
 
       csiflow nodes --json | jq '.nodes[] | select(.stale)'
     """
-    run = require(CliSettings())
+    run = require(cli_settings())
 
     async def fetch() -> dict[str, Any]:
         headers = {"Authorization": f"Bearer {run.token}"}

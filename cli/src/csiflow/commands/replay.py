@@ -11,9 +11,9 @@ from csi_ingest.synthetic import run_synthetic
 from csiflow.commands.options import Json, Speed
 from csiflow.output import console, emit_json, fail
 from csiflow.parameters import parse_address, parse_duration, parse_speed
-from csiflow.runfile import read
+from csiflow.runfile import find
 from csiflow.running import run_until_signal
-from csiflow.settings import CliSettings
+from csiflow.settings import cli_settings
 from csiflow.sources import check_recording, play_recording
 
 REPLAY_ADDRESS = "127.0.0.1:5006"
@@ -46,7 +46,7 @@ def replay(
         fail(f"there is no recording {recording}", 2)
     check_recording(recording)
     if to is None:
-        run = read(CliSettings())
+        run = find(cli_settings())
         to = REPLAY_ADDRESS if run is None else run.replay
     report = run_until_signal(play_recording(recording, parse_address(to), parse_speed(speed)))
     if report is None:
@@ -87,7 +87,7 @@ def synthesize(
         fail("nothing to simulate: give --nodes or --laptops", 2)
     limit = parse_duration(duration) if duration else None
     if to is None:
-        run = read(CliSettings())
+        run = find(cli_settings())
         to = SYNTHETIC_ADDRESS if run is None else run.synthetic
     sent = run_until_signal(
         run_synthetic(

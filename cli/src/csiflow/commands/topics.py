@@ -15,7 +15,7 @@ from csiflow.commands.options import Json
 from csiflow.output import console, emit_json, fail
 from csiflow.runfile import bootstrap_servers
 from csiflow.running import run_until_signal
-from csiflow.settings import CliSettings
+from csiflow.settings import cli_settings
 
 topics = typer.Typer(no_args_is_help=True, help="The Kafka topics csiflow uses.")
 
@@ -28,7 +28,7 @@ def create(*, as_json: Json = False) -> None:
 
       CSIFLOW_KAFKA=broker:9092 csiflow topics create
     """
-    bootstrap = bootstrap_servers(CliSettings())
+    bootstrap = bootstrap_servers(cli_settings())
     report = run_until_signal(create_topics(bootstrap))
     if report is None:
         raise typer.Exit(130)
@@ -62,7 +62,7 @@ def tail(
     """
     if topic not in BY_NAME:
         fail(f"there is no topic {topic!r}; csiflow's topics are {', '.join(BY_NAME)}", 2)
-    bootstrap = bootstrap_servers(CliSettings())
+    bootstrap = bootstrap_servers(cli_settings())
 
     async def run() -> None:
         consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, group_id=None, enable_auto_commit=False)

@@ -10,7 +10,7 @@ import typer
 from csiflow.commands.options import GatewayPort, Introspection, Workers
 from csiflow.output import console, fail
 from csiflow.running import run_until_signal
-from csiflow.settings import CliSettings
+from csiflow.settings import cli_settings
 from csiflow.sources import SOURCES, SyntheticOptions, resolve_source, synthetic_spec
 from csiflow.stack import StackOptions, running_stack
 
@@ -43,7 +43,7 @@ def up(
     """
     if source not in SOURCES:
         fail(f"there is no source {source!r}; choose one of {', '.join(SOURCES)}", 2)
-    settings = CliSettings()
+    settings = cli_settings()
     options = StackOptions(
         data_dir=settings.state_dir / "kafka",
         listen_host=listen,
@@ -71,3 +71,4 @@ def up(
             await failure
 
     run_until_signal(run())
+    console.print("stopped")

@@ -8,6 +8,7 @@ from weakref import WeakSet
 import structlog
 from csi_runtime.exits import run_configured
 from csi_runtime.metrics import STREAM_STREAMS
+from csi_runtime.settings import load
 from csi_schemas.topics import CALIBRATION, EVENTS, FRAMES, LATEST, SENSING
 from csi_streaming import run_service
 
@@ -39,7 +40,7 @@ def make_processor(
 
 def start() -> int:
     """Read the settings and run."""
-    settings = EventsSettings()
+    settings = load(EventsSettings)
     alive: WeakSet[EventsProcessor] = WeakSet()
     STREAM_STREAMS.labels("events").set_function(
         lambda: sum(len(processor.entries) + len(processor.scans.entries) for processor in alive)

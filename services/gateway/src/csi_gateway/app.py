@@ -10,6 +10,7 @@ import uvloop
 from csi_runtime.exits import run_configured
 from csi_runtime.logs import configure_logging
 from csi_runtime.operations import serve_operations
+from csi_runtime.settings import load
 
 from csi_gateway.gateway import Gateway
 from csi_gateway.server import serve
@@ -47,7 +48,7 @@ async def run(settings: GatewaySettings, token: str) -> None:
 
 def start() -> int:
     """Read the settings and run."""
-    settings = GatewaySettings()
+    settings = load(GatewaySettings)
     configure_logging("gateway", settings)
     uvloop.run(run(settings, configured_token(settings)))
     return 0

@@ -9,6 +9,7 @@ import uvloop
 from csi_runtime.exits import run_configured
 from csi_runtime.logs import configure_logging
 from csi_runtime.operations import serve_operations
+from csi_runtime.settings import load
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -36,7 +37,7 @@ async def serve(settings: IngestSettings) -> None:
 
 def start() -> int:
     """Read the settings and run."""
-    settings = IngestSettings()
+    settings = load(IngestSettings)
     configure_logging("ingest", settings)
     quieten_repeats("aiokafka")
     uvloop.run(serve(settings))

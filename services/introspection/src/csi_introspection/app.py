@@ -14,6 +14,7 @@ import structlog
 from csi_runtime.exits import CANNOT_RUN_AS_CONFIGURED, run_configured
 from csi_runtime.logs import configure_logging
 from csi_runtime.metrics import STREAM_STREAMS
+from csi_runtime.settings import load
 from csi_schemas.topics import FRAMES, INTROSPECTION, LATEST, MEMBERS
 from csi_streaming import run_service
 
@@ -67,7 +68,7 @@ def start(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m csi_introspection", description="The per-frame path of csiflow.")
     parser.add_argument("--introspection", action=argparse.BooleanOptionalAction, default=None, help="the kill switch")
     switch = parser.parse_args(arguments).introspection
-    settings = IntrospectionSettings()
+    settings = load(IntrospectionSettings)
     if switch is not None:
         settings.enabled = switch
     if not settings.enabled:

@@ -88,6 +88,7 @@ def test_one_bad_file_does_not_stop_the_others(tmp_path: Path) -> None:
     assert set(found["errors"]) == {str(bad), str(tmp_path / "missing.npz")}
     assert "neither iq nor amplitude" in found["errors"][str(bad)]
     assert "Traceback" not in run.stderr
+    assert evaluate(bad).returncode == 2, "nothing could be judged"
 
 
 @pytest.mark.parametrize(

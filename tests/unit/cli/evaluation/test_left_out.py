@@ -87,5 +87,5 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert found["rows"].keys() == {"s0", "s1"}
     assert found["rows"]["s0"]["left_out"]["f1"] > 0.8
     alone = CliRunner().invoke(app, [*arguments, str(tmp_path / "s0")])
-    assert alone.exit_code == 1
+    assert alone.exit_code == 2
     assert "two folders" in alone.output

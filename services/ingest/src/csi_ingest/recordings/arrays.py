@@ -55,6 +55,11 @@ def read_arrays(path: Path) -> RecordedArrays:
 
 
 def _load(path: Path) -> dict[str, NDArray[Any]]:
+    if path.is_file() and not zipfile.is_zipfile(path):  # numpy would take it for a pickle and say so
+        raise RecordingError(
+            f"{path} is no readable npz recording: an npz file is a zip archive of arrays, and this is none; "
+            "it should have t_ns and iq or amplitude, as numpy.savez writes them (docs/evaluation.md)"
+        )
     try:
         with path.open("rb") as opened, np.load(opened, allow_pickle=False) as archive:
             if not isinstance(archive, np.lib.npyio.NpzFile):

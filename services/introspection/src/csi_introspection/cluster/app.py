@@ -9,6 +9,7 @@ import structlog
 from csi_runtime.exits import run_configured
 from csi_runtime.logs import configure_logging
 from csi_runtime.metrics import STREAM_STREAMS
+from csi_runtime.settings import load
 from csi_schemas.topics import CLUSTER, MEMBERS
 from csi_streaming import run_service
 
@@ -35,7 +36,7 @@ def make_processor(
 
 def start() -> int:
     """Read settings and run."""
-    settings = ClusterSettings()
+    settings = load(ClusterSettings)
     if not settings.enabled:
         return serve_disabled(NAME, settings)
     configure_logging(NAME, settings)
