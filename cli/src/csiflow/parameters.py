@@ -18,6 +18,8 @@ def parse_duration(text: str) -> float:
     """
     match = _DURATION.match(text.strip())
     seconds = float(match[1]) * _SECONDS[match[2]] if match else 0.0
+    if match and seconds <= 0:
+        raise typer.BadParameter(f"{text!r} is too short; give more than nothing, for example 20s")
     if seconds <= 0:
         raise typer.BadParameter(f"{text!r} is not a duration; write 20s, 500ms, 2m or 1h")
     return seconds

@@ -15,7 +15,7 @@ def test_durations(text: str, seconds: float) -> None:
     assert parse_duration(text) == pytest.approx(seconds)
 
 
-@pytest.mark.parametrize("text", ["", "s", "-1s", "0", "1 day", "1e3", "nan"])
+@pytest.mark.parametrize("text", ["", "s", "-1s", "1 day", "1e3", "nan"])
 def test_what_is_no_duration(text: str) -> None:
     """Everything else is refused with the text quoted."""
     with pytest.raises(typer.BadParameter, match="is not a duration"):
@@ -46,3 +46,10 @@ def test_what_is_no_address(text: str) -> None:
     """Anything without both a host and a port is refused."""
     with pytest.raises(typer.BadParameter, match="is not an address"):
         parse_address(text)
+
+
+@pytest.mark.parametrize("text", ["0", "0s", "0.0m"])
+def test_a_duration_of_nothing_is_too_short(text: str) -> None:
+    """It is a duration, so the message does not deny that."""
+    with pytest.raises(typer.BadParameter, match="is too short"):
+        parse_duration(text)

@@ -10,13 +10,15 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from starlette.requests import Request
     from starlette.responses import Response
 
 log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, slots=True)  # not frozen: Python gives an exception its traceback while it travels
 class Refusal(Exception):  # noqa: N818  # it is an answer, not a failure
     """A request the gateway does not serve."""
 
@@ -44,16 +46,9 @@ def bad_request(detail: str, action: str) -> Refusal:
     return Refusal(400, "bad_request", detail, action)
 
 
-ENDPOINTS = (
-    "/api/v1/sensing/latest, /api/v1/introspection/snapshot, /api/v1/nodes, /api/v1/signatures, /api/v1/events, "
-    "the websockets /ws/sensing, /ws/introspection, /ws/cluster, /ws/events, /ws/amplitude, the dashboard at / and "
-    "/health, /ready, /metrics"
-)
-
-
-def not_found(path: str) -> Refusal:
-    """No such route."""
-    return Refusal(404, "not_found", f"there is nothing at {path}", f"the gateway serves {ENDPOINTS}")
+def not_found(path: str, served: Sequence[str]) -> Refusal:
+    """No such route; ``served`` are the paths there are."""
+    return Refusal(404, "not_found", f"there is nothing at {path}", f"the gateway serves {', '.join(served)}")
 
 
 async def on_refusal(_: Request, error: Exception) -> Response:
@@ -66,7 +61,7 @@ async def on_http_exception(request: Request, error: Exception) -> Response:
     """Starlette handler for its own 404 and 405."""
     assert isinstance(error, HTTPException)  # noqa: S101  # registered for this class only
     if error.status_code == 404:
-        return not_found(request.url.path).response()
+        return not_found(request.url.path, request.app.state.endpoints).response()
     if error.status_code == 405:
         allowed = (error.headers or {}).get("Allow", "GET")
         refusal = Refusal(

@@ -14,16 +14,17 @@ from csi_runtime.operations import QuietServer, operations_routes
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.routing import BaseRoute, Route
 
 from csi_gateway.auth import Guard, RequireToken
 from csi_gateway.errors import Refusal, on_failure, on_http_exception, on_refusal
 from csi_gateway.pages import page_routes
 from csi_gateway.rest import Rest
-from csi_gateway.sockets import Sockets
+from csi_gateway.sockets import ENDPOINTS, Sockets
 from csi_gateway.websocket import FramedWebSocket
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterable
 
     from csi_gateway.gateway import Gateway
 
@@ -38,7 +39,7 @@ class ListenError(ConfigurationError):
 def make_app(gateway: Gateway, token: str) -> Starlette:
     """Return the ASGI application."""
     guard = Guard(token, frozenset(gateway.settings.allowed_origins))
-    return Starlette(
+    app = Starlette(
         routes=[
             *operations_routes("gateway", gateway.checks),
             *Rest(gateway).routes(),
@@ -47,6 +48,17 @@ def make_app(gateway: Gateway, token: str) -> Starlette:
         ],
         middleware=[Middleware(RequireToken, guard=guard)],
         exception_handlers={Refusal: on_refusal, HTTPException: on_http_exception, Exception: on_failure},
+    )
+    app.state.endpoints = endpoints(app.routes)
+    return app
+
+
+def endpoints(routes: Iterable[BaseRoute]) -> tuple[str, ...]:
+    """Return the paths that are served: what a 404 lists. The dashboard's files are left out."""
+    plain = [route.path for route in routes if isinstance(route, Route) and "{" not in route.path]
+    return (
+        *(path for path in plain if not path.startswith("/static/")),
+        *(f"/ws/{name}" for name in ENDPOINTS),
     )
 
 

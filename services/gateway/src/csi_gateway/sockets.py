@@ -24,7 +24,7 @@ from csi_gateway.rest import introspection_off
 from csi_gateway.websocket import EXTENSION, FramedWebSocket
 
 if TYPE_CHECKING:
-    from starlette.requests import Request
+    from starlette.requests import HTTPConnection, Request
     from starlette.responses import Response
     from starlette.websockets import WebSocket
 
@@ -110,27 +110,27 @@ class Sockets:
 
     async def nothing(self, websocket: WebSocket) -> None:
         """There is no such websocket."""
-        await websocket.send_denial_response(not_found(websocket.url.path).response())
+        await websocket.send_denial_response(not_found(websocket.url.path, websocket.app.state.endpoints).response())
 
     async def not_upgraded(self, request: Request) -> Response:
         """Answer a plain request to a websocket path."""
-        self._endpoint(request.path_params["name"], request.url.path)
+        self._endpoint(request)
         response = Refusal(
             426, "upgrade_required", f"{request.url.path} is a websocket", "connect to it with a websocket client"
         ).response()
         response.headers["Upgrade"] = "websocket"
         return response
 
-    def _endpoint(self, name: str, path: str) -> Endpoint:
-        endpoint = ENDPOINTS.get(name)
+    def _endpoint(self, connection: HTTPConnection) -> Endpoint:
+        endpoint = ENDPOINTS.get(connection.path_params["name"])
         if endpoint is None:
-            raise not_found(path)
+            raise not_found(connection.url.path, connection.app.state.endpoints)
         if endpoint.needs_introspection and not self._gateway.settings.introspection_enabled:
             raise introspection_off()
         return endpoint
 
     def _read(self, websocket: WebSocket) -> tuple[Endpoint, Wishes]:
-        endpoint = self._endpoint(websocket.path_params["name"], websocket.url.path)
+        endpoint = self._endpoint(websocket)
         parameters = websocket.query_params
         query.known(parameters, *endpoint.parameters)
         for name in {"snapshot", "events"} & set(endpoint.parameters):
