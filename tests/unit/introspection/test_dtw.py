@@ -24,7 +24,8 @@ from dtaidistance import dtw_ndim
 from dtw import dtw as published_dtw
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from unit.introspection import naive
+from unit.introspection import matched, naive
+from unit.introspection.matched import Matched
 
 PREFIX = (dtw.EVIDENCE, dtw.SCORE)
 WHOLE = (dtw.WHOLE_EVIDENCE, dtw.WHOLE_SCORE)
@@ -163,11 +164,12 @@ def test_a_motion_that_is_over_has_no_advantage_left() -> None:
 def test_new_units_leave_what_is_unlikely_as_unlikely() -> None:
     """With deviations of a third all evidence is nine times as much: what was learnt of quiet seconds follows."""
     rng = np.random.default_rng(15)
-    matcher = matcher_of(make(rng.normal(size=(12, 3)), 3))
+    matcher = Matched([make(rng.normal(size=(12, 3)), 3)], 3)
+    matched.rescale(matcher, np.ones(3, np.float32))
     for part in (matcher.maxima[:1], matcher.pending, matcher.tails):
         part[:] = rng.uniform(1.0, 2.0, part.shape)
     before = [matcher.maxima[0].copy(), matcher.pending.copy(), matcher.tails.copy()]
-    rescale(matcher, np.full(3, 3.0, np.float32))
+    matched.rescale(matcher, np.full(3, 3.0, np.float32))
     np.testing.assert_allclose(matcher.maxima[0], 9 * before[0], rtol=1e-5)
     np.testing.assert_allclose(matcher.pending, 9 * before[1], rtol=1e-5)
     grown = np.ones(6)

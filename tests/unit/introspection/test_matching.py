@@ -146,7 +146,7 @@ def test_a_changed_library_keeps_calibration_and_known_tails() -> None:
         iq = record(door(ROWS), 0.6, 11, quiet_frames=CALM + seconds * 30)
         feed(analysed, iq[:CALM])
         assert analysed.stream is not None
-        tails, counts = analysed.stream.matcher.tails.copy(), analysed.stream.matcher.counts.copy()
+        tails, counts = analysed.stream.matcher.tails.copy(), analysed.stream.past.counts.copy()
         moments = analysed.stream.moments.copy()
         analysed.replace_library([DOOR, WALK, IDLE])
         now = analysed.stream.matcher.tails
@@ -155,13 +155,13 @@ def test_a_changed_library_keeps_calibration_and_known_tails() -> None:
         # two motions share the false matches that one had alone
         assert np.isfinite(now[1, LIMIT]) == np.isfinite(tails[1, LIMIT])
         assert np.isinf(now[1, LIMIT]) or now[1, LIMIT] > tails[1, LIMIT]
-        np.testing.assert_array_equal(analysed.stream.matcher.counts, [0, counts[1], counts[0]])
+        np.testing.assert_array_equal(analysed.stream.past.counts, [0, counts[1], counts[0]])
         np.testing.assert_array_equal(analysed.stream.moments, moments)
         results = feed(analysed, iq[CALM:])
         assert (results[:, CALIBRATING] == 0.0).all()
         found = states(analysed, results, "door_open")
         assert (found[: seconds * 30] == NONE).all()
         assert (EMERGING in found) == known
-        counts = analysed.stream.matcher.counts.copy()
+        counts = analysed.stream.past.counts.copy()
         analysed.replace_library([replace(WALK, vectors=WALK.vectors[::-1]), DOOR])
-        assert analysed.stream.matcher.counts.tolist() == [0, counts[0]]
+        assert analysed.stream.past.counts.tolist() == [0, counts[0]]

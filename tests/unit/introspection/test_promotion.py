@@ -7,22 +7,21 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 from csi_introspection import dtw, quiet, tail
-from csi_introspection.matcher import Matcher, forget, new_matcher
-from csi_introspection.promotion import MARGIN, promote
-from csi_introspection.seconds import (
-    FADED,
-    FALSE_PER_HOUR,
-    NOISE_ROWS,
-    close_second,
-    fit_calm,
-    judge_seconds,
-    log_limit,
-    log_p_of,
-    set_limits,
-)
+from csi_introspection.promotion import MARGIN
+from csi_introspection.seconds import FADED, FALSE_PER_HOUR, NOISE_ROWS, log_limit
 from csi_introspection.states import AGE, CONFIRMED, EMERGING, NONE, RETRACTED, STATE
 from csi_introspection.templates import Template
 from scipy.stats import genpareto
+from unit.introspection.matched import (
+    Matched,
+    close_second,
+    fit_calm,
+    forget,
+    judge_seconds,
+    log_p_of,
+    promote,
+    set_limits,
+)
 
 ROWS, BAND, WIDTH = 20, 4, 3
 THRESHOLD = 0.6
@@ -45,7 +44,7 @@ def made(label: str = "wave", *, kind: int = 0, rest: bool = False) -> Template:
     )
 
 
-def learn(matcher: Matcher, seconds: int, seed: int = 1) -> None:
+def learn(matcher: Matched, seconds: int, seed: int = 1) -> None:
     """Let so many calm seconds of four frames pass, of exponential evidence of mean 5."""
     rng = np.random.default_rng(seed)
     for _ in range(seconds):
@@ -59,15 +58,15 @@ def learn(matcher: Matcher, seconds: int, seed: int = 1) -> None:
     matcher.matches.fill(0.0)
 
 
-def settled(templates: Sequence[Template], stride: int = 1) -> Matcher:
+def settled(templates: Sequence[Template], stride: int = 1) -> Matched:
     """Return a matcher that knows its quiet."""
-    matcher = new_matcher(templates, WIDTH, stride)
+    matcher = Matched(templates, WIDTH, stride)
     learn(matcher, tail.KEPT)
     return matcher
 
 
 def show(
-    matcher: Matcher,
+    matcher: Matched,
     head: Sequence[float],
     whole: Sequence[float] | None = None,
     score: float = 1.0,
@@ -85,7 +84,7 @@ def show(
     return [int(state) for state in matcher.states[:, STATE]]
 
 
-def evidence_of(matcher: Matcher, k: int, log_p: float) -> float:
+def evidence_of(matcher: Matched, k: int, log_p: float) -> float:
     """Evidence whose p-value has this logarithm, by scipy's quantiles."""
     fit = matcher.tails[k]
     share = np.exp(log_p) / fit[tail.SHARE]
@@ -94,7 +93,7 @@ def evidence_of(matcher: Matcher, k: int, log_p: float) -> float:
 
 def test_nothing_is_promoted_before_the_quiet_is_known() -> None:
     """One calm second short of ``FEWEST`` no evidence is enough, however much; with it, it is."""
-    matcher = new_matcher([made()], WIDTH)
+    matcher = Matched([made()], WIDTH)
     learn(matcher, tail.FEWEST - 1)
     assert np.isnan(log_p_of(matcher, 0, LOUD))
     assert show(matcher, [LOUD]) == [NONE]
@@ -105,7 +104,7 @@ def test_nothing_is_promoted_before_the_quiet_is_known() -> None:
 
 def test_seconds_that_are_not_calm_teach_nothing() -> None:
     """A second in which something moved is left out, and its evidence does not reach into the next."""
-    matcher = new_matcher([made(), made()], WIDTH)
+    matcher = Matched([made(), made()], WIDTH)
     for calm in (0, 1):
         matcher.matches[:, dtw.ADVANTAGE] = [LOUD, 2 * LOUD] if calm == 0 else [3.0, -4.0]
         promote(matcher, trusted=False)
@@ -130,7 +129,7 @@ def test_seconds_that_are_not_calm_teach_nothing() -> None:
 )
 def test_a_blocks_verdict_says_which_of_its_seconds_were_calm(verdict: int, learnt: list[float]) -> None:
     """All of a still block, those without motion of one that moved, and none away from the quiet mean."""
-    matcher = new_matcher([made()], WIDTH)
+    matcher = Matched([made()], WIDTH)
     for second, moved in enumerate([1, 0, 1, 0]):
         matcher.matches[0, dtw.ADVANTAGE] = second + 1.0
         promote(matcher, trusted=False)
@@ -141,7 +140,7 @@ def test_a_blocks_verdict_says_which_of_its_seconds_were_calm(verdict: int, lear
 
 def test_the_maximum_of_a_second_counts_not_its_frames() -> None:
     """Of many frames of one second the most evident is kept."""
-    matcher = new_matcher([made()], WIDTH)
+    matcher = Matched([made()], WIDTH)
     for evidence in (2.0, 9.0, 5.0):
         matcher.matches[0, dtw.ADVANTAGE] = evidence
         promote(matcher, trusted=False)
@@ -192,7 +191,7 @@ def test_a_match_that_fades_is_taken_back() -> None:
 
 def test_seconds_wait_until_it_is_known_whether_they_were_calm() -> None:
     """More than ``PENDING`` seconds are learnt as that many, the last with the most of the rest; none twice."""
-    matcher = new_matcher([made()], WIDTH)
+    matcher = Matched([made()], WIDTH)
     for second in range(tail.PENDING + 3):
         matcher.matches[0, dtw.ADVANTAGE] = 100.0 - second
         promote(matcher, trusted=False)
@@ -267,7 +266,7 @@ def test_kinds_do_not_compete() -> None:
 
 def test_a_room_at_rest_is_confirmed_by_its_score_alone() -> None:
     """Rest needs no tail, knows two states, and does not lead the motions."""
-    matcher = new_matcher([made("empty", rest=True), made("wave")], WIDTH)
+    matcher = Matched([made("empty", rest=True), made("wave")], WIDTH)
     assert show(matcher, [0.0, 0.0], score=THRESHOLD) == [CONFIRMED, NONE]
     assert show(matcher, [0.0, 0.0], score=THRESHOLD - 0.01) == [NONE, NONE]
     learn(matcher, tail.KEPT)
@@ -302,7 +301,7 @@ def test_quiet_of_known_evidence_is_promoted_no_more_often_than_wanted(seconds: 
     mean, frames = 50.0, 4
     true_p = []
     for _ in range(400):
-        matcher = new_matcher([made()], WIDTH)
+        matcher = Matched([made()], WIDTH)
         matcher.maxima[0, :seconds] = rng.exponential(mean, size=(seconds, frames)).max(axis=1)
         matcher.counts[0] = seconds
         fit_calm(matcher, 0)
@@ -313,7 +312,7 @@ def test_quiet_of_known_evidence_is_promoted_no_more_often_than_wanted(seconds: 
 
 def test_a_tail_that_saw_nothing_is_as_wide_as_the_heads_noise() -> None:
     """Without evidence at rest the scale is the deviation of a chi-square of the head's numbers, over root two."""
-    matcher = new_matcher([made()], WIDTH)
+    matcher = Matched([made()], WIDTH)
     for _ in range(tail.FEWEST):
         promote(matcher, trusted=False)
         close_second(matcher, 0)

@@ -8,24 +8,24 @@ import numpy as np
 import pytest
 from csi_introspection import dtw, quiet, tail
 from csi_introspection.arrays import Float64
-from csi_introspection.matcher import Matcher, new_matcher, rescale
-from csi_introspection.promotion import promote
-from csi_introspection.seconds import (
-    FALSE_PER_HOUR,
-    close_second,
-    fit_calm,
-    fit_restless,
-    judge_seconds,
-    log_limit,
-    log_p_of,
-    set_limits,
-    unlearn,
-)
+from csi_introspection.seconds import FALSE_PER_HOUR, log_limit
 from csi_introspection.states import CONFIRMED, EMERGING, NONE, STATE
 from csi_introspection.templates import Template
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import genpareto
+from unit.introspection.matched import (
+    Matched,
+    close_second,
+    fit_calm,
+    fit_restless,
+    judge_seconds,
+    log_p_of,
+    promote,
+    rescale,
+    set_limits,
+    unlearn,
+)
 
 ROWS, BAND, WIDTH = 20, 4, 3
 RATE_HZ = 8.0
@@ -40,9 +40,9 @@ def made(label: str = "wave", kind: int = 0) -> Template:
     )
 
 
-def matcher_of(*templates: Template) -> Matcher:
+def matcher_of(*templates: Template) -> Matched:
     """Return a matcher that knows its quiet, in which there is hardly any evidence."""
-    matcher = new_matcher(templates, WIDTH, 1, RATE_HZ)
+    matcher = Matched(templates, WIDTH, 1, RATE_HZ)
     matcher.maxima[: len(templates)] = np.random.default_rng(0).exponential(1.0, (len(templates), tail.KEPT))
     matcher.counts.fill(tail.KEPT)
     for k in range(len(templates)):
@@ -50,7 +50,7 @@ def matcher_of(*templates: Template) -> Matcher:
     return matcher
 
 
-def second(matcher: Matcher, evidence: Sequence[float], moved: int, *, whole: bool = False) -> bool:
+def second(matcher: Matched, evidence: Sequence[float], moved: int, *, whole: bool = False) -> bool:
     """Let a second of one frame pass with so much evidence, of the whole signatures too or not."""
     matcher.matches[:, (dtw.ADVANTAGE, dtw.EVIDENCE)] = np.array(evidence)[:, np.newaxis]
     matcher.matches[:, (dtw.WHOLE_EVIDENCE, dtw.WHOLE_ADVANTAGE)] = np.array(evidence)[:, np.newaxis] if whole else 0.0
@@ -60,7 +60,7 @@ def second(matcher: Matcher, evidence: Sequence[float], moved: int, *, whole: bo
     return bool(close_second(matcher, moved))
 
 
-def restless(matcher: Matcher, seconds: Float64) -> None:
+def restless(matcher: Matched, seconds: Float64) -> None:
     """Let these restless seconds, (n), be learnt."""
     for value in seconds:
         second(matcher, [value] * matcher.counts.size, 1)
@@ -149,7 +149,7 @@ def test_a_match_of_one_kind_explains_nothing_to_another() -> None:
 @settings(max_examples=50)
 def test_restless_seconds_are_those_a_list_would_keep(seen: list[tuple[int, int, int]]) -> None:
     """A list of seconds: each moved or not, and none confirmed in it or in the ``DELAY`` - 1 after it."""
-    matcher = new_matcher([made()], WIDTH, 1, RATE_HZ)
+    matcher = Matched([made()], WIDTH, 1, RATE_HZ)
     assert matcher.delay[0] == DELAY
     for moved, confirmed, evidence in seen:
         matcher.running[0] = evidence

@@ -34,6 +34,7 @@ FIELDS = (
     "unit",
     "ends",
     "matcher",
+    "past",
     "amplitude",
     "out",
 )

@@ -16,6 +16,7 @@ from csi_introspection.features import amplitude_of_iq, bins_of_amplitude
 from csi_introspection.matcher import REST, Matcher, advance_matcher, forget, open_afresh, rescale
 from csi_introspection.onset import advance_onset
 from csi_introspection.onset_frames import GAP_FRAMES, GAP_S
+from csi_introspection.past import Past
 
 TAIL = 8
 """Feature vectors kept, for the quiet's steps and changes."""
@@ -80,12 +81,14 @@ def report_attractor(attractor: Record, out: Float64) -> None:
 
 
 @kernel
-def report_matches(matcher: Matcher, out: Float64) -> None:
+def report_matches(matcher: Matcher, past: Past, out: Float64) -> None:
     """Write the best matches, promoted ones first, then by score; see ``MATCHES``.
 
     A confirmed motion is reported for its whole, others for their best prefix.
     """
     matches, current, integers = matcher.matches, matcher.states, matcher.integers
+    tails, counts = matcher.tails, past.counts
+    restless_counts, restless_tails = past.restless_counts, past.restless_tails
     n = matches.shape[0]
     count = min(TOP, n)
     out[MATCHES] = count
@@ -113,7 +116,8 @@ def report_matches(matcher: Matcher, out: Float64) -> None:
         if integers[best, REST] == 0:
             column = dtw.EVIDENCE if states.is_active(current, best) else dtw.ADVANTAGE
             column = dtw.WHOLE_EVIDENCE if whole else column
-            out[at + 4] = np.exp(seconds.log_p_of(matcher, best, matches[best, column]))
+            found = seconds.log_p_of(counts, tails, restless_counts, restless_tails, best, matches[best, column])
+            out[at + 4] = np.exp(found)
 
 
 @kernel
@@ -190,24 +194,24 @@ def take_quiet(state: Any, verdict: int) -> None:
         weight = quiet.BLEND if verdict in (quiet.REFINED, quiet.PLACED) else 0.0
         finish_block(state.changes, 1.0 if verdict == quiet.ADOPTED else weight)
     if take_units(state) or verdict == quiet.ADOPTED:
-        rescale(state.matcher, state.unit)
+        seconds.rescale(state.matcher, state.past, rescale(state.matcher, state.unit))
     if anew:
         forget(state.matcher)
     if verdict != quiet.AWAY:
         state.clock[ASTRAY] = 0.0
-    learnt = seconds.judge_seconds(state.matcher, verdict)
+    learnt = seconds.judge_seconds(state.matcher, state.past, verdict)
     if learnt > 0:
         state.clock[QUIET_S] += learnt
         state.clock[TO_FIT] = 0.0
     if verdict == quiet.ADOPTED and state.clock[QUIET_S] < tail.FEWEST:
-        seconds.unlearn(state.matcher)
+        seconds.unlearn(state.matcher, state.past)
         state.clock[QUIET_S] = 0.0
 
 
 @kernel
 def match_row(state: Any, dt_s: float) -> None:
-    """Match the newest row, promote, and learn what the quiet looks like to the signatures."""
-    matcher, clock, onset = state.matcher, state.clock, state.onset.state[0]
+    """Match the newest row, promote, learn what the quiet looks like to the signatures, and report the matches."""
+    matcher, past, clock, onset = state.matcher, state.past, state.clock, state.onset.state[0]
     if onset.onset == 1:
         open_afresh(matcher, OPEN_ROWS)
     was_calm = clock[CALM_S] >= SETTLED_S
@@ -218,18 +222,19 @@ def match_row(state: Any, dt_s: float) -> None:
     cost = quiet.quiet_cell_cost(state.moments, dtw.STEP_WEIGHT)
     advance_matcher(matcher, state.row, state.mean, state.unit, state.ends, cost)
     promotion.promote(matcher, clock[ASTRAY] == 0.0)
-    if clock[TO_FIT] < matcher.counts.size:
-        seconds.fit_calm(matcher, int(clock[TO_FIT]))
+    if clock[TO_FIT] < past.counts.size:
+        seconds.fit_calm(matcher, past, int(clock[TO_FIT]))
         clock[TO_FIT] += 1.0
-    elif clock[RESTLESS_TO_FIT] < matcher.counts.size:
-        seconds.fit_restless(matcher, int(clock[RESTLESS_TO_FIT]))
+    elif clock[RESTLESS_TO_FIT] < past.counts.size:
+        seconds.fit_restless(matcher, past, int(clock[RESTLESS_TO_FIT]))
         clock[RESTLESS_TO_FIT] += 1.0
     clock[SECOND_S] += dt_s
     if clock[SECOND_S] >= 1.0:
         clock[SECOND_S] = 0.0
-        learnt = seconds.close_second(matcher, 0 if calm else 1)
-        if learnt and clock[RESTLESS_TO_FIT] >= matcher.counts.size:
+        learnt = seconds.close_second(matcher, past, 0 if calm else 1)
+        if learnt and clock[RESTLESS_TO_FIT] >= past.counts.size:
             clock[RESTLESS_TO_FIT] = 0.0
+    report_matches(matcher, past, state.out)
 
 
 @kernel
@@ -276,7 +281,7 @@ def advance_frame(state: Any, iq: Int8, dt_s: float) -> None:
         forget(state.matcher)
         clock[ASTRAY] = 1.0
         rest.frames = 0
-        state.matcher.waiting[0] = 0
+        state.past.waiting[0] = 0
         for place in range(TAIL):
             for d in range(vector.size):
                 state.tail[place, d] = vector[d]
@@ -297,7 +302,6 @@ def advance_frame(state: Any, iq: Int8, dt_s: float) -> None:
     advance_attractor(attractor, scalar)
     if rest.calibrated == 1:
         match_row(state, dt_s)
-        report_matches(state.matcher, out)
     report_attractor(attractor, out)
     out[CALIBRATING] = 1.0 if rest.calibrated == 0 or clock[QUIET_S] < tail.FEWEST else 0.0
     answer = onset.state[0]

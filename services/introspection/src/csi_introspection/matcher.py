@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import ceil
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from csi_introspection import dtw, tail
+from csi_introspection import dtw
 from csi_introspection._compile import kernel
 from csi_introspection.arrays import Float32, Float64, Int64
 from csi_introspection.simd import LANES
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
 
 KINDS = 3
 """Feature kinds a frame has, see ``templates.Columns``."""
-USUAL_ROW_RATE_HZ = 25.0
 
 LENGTH, BAND, REST, FIRST, WIDTH, KIND, LABEL, GAINS = range(8)
 """Columns of a signature's integers: rows, band, 1 if it is a room at rest, first
@@ -69,46 +67,23 @@ class Matcher(NamedTuple):
     """(3, P) work space, see ``dtw.CROSS``."""
     matches: Float64
     """(n, 8) each signature's best match, see ``dtw.SCORE``."""
-    pending: Float32
-    """(n, tail.PENDING) most advantage of the seconds of which nobody knows yet whether they were calm."""
-    waiting: Int64
-    """(1 + tail.PENDING) how many those are, and of each whether anything moved in it."""
-    maxima: Float32
-    """(n + 1, tail.KEPT) most advantage of calm seconds; the last row is work space."""
-    counts: Int64
-    """(n) calm seconds seen."""
     running: Float64
     """(n) most advantage in the running second."""
     tails: Float64
     """(n, 6) see ``tail.THRESHOLD``; the limits are those of restless seconds too."""
-    lately: Float32
-    """(n, tail.PENDING) most advantage of the last seconds, newest first, as many as ``delay`` says."""
-    lately_restless: Int64
-    """(KINDS, tail.PENDING) whether something moved in each that no match of the kind has explained."""
-    delay: Int64
-    """(1) seconds after which no match that ends can explain a second any more."""
     confirmed: Int64
     """(KINDS) 1 when a match was confirmed in the running second."""
-    restless: Float32
-    """(n, tail.KEPT) most advantage of restless seconds."""
-    restless_counts: Int64
-    """(n) restless seconds seen."""
-    restless_tails: Float64
-    """(n, 6) their tails, of which no limits are used."""
     states: Int64
     """(n, 2) see ``states.STATE``."""
 
 
-def new_matcher(
-    templates: Sequence[Template], columns: int, stride: int = 1, row_rate_hz: float = USUAL_ROW_RATE_HZ
-) -> Matcher:
+def new_matcher(templates: Sequence[Template], columns: int, stride: int = 1) -> Matcher:
     """Return the matcher of a stream of which nothing was seen.
 
     Args:
         templates: Signatures as this stream wants them; may be none.
         columns: Numbers in the stream's vectors, all kinds together.
         stride: Frames a row, S.
-        row_rate_hz: Rows a second.
     """
     n = len(templates)
     rows = max((len(t.rows) for t in templates), default=1)
@@ -154,45 +129,23 @@ def new_matcher(
         since=np.full((stride, KINDS), rows + band + 1, np.int64),
         work=np.zeros((3, padded), np.float32),
         matches=np.zeros((n, 8)),
-        pending=np.zeros((n, tail.PENDING), np.float32),
-        waiting=np.zeros(1 + tail.PENDING, np.int64),
-        maxima=np.zeros((n + 1, tail.KEPT), np.float32),
-        counts=np.zeros(n, np.int64),
         running=np.full(n, -np.inf),
         tails=np.array(n * [[0.0, 0.0, 0.0, 0.0, np.inf, np.inf]]).reshape(n, 6),
-        lately=np.zeros((n, tail.PENDING), np.float32),
-        lately_restless=np.zeros((KINDS, tail.PENDING), np.int64),
-        delay=np.array([min(tail.PENDING, 1 + ceil((rows + band) / row_rate_hz))], np.int64),
         confirmed=np.zeros(KINDS, np.int64),
-        restless=np.zeros((n, tail.KEPT), np.float32),
-        restless_counts=np.zeros(n, np.int64),
-        restless_tails=np.zeros((n, 6)),
         states=np.zeros((n, 2), np.int64),
     )
 
 
 @kernel
-def scale_evidence(matcher: Matcher, k: int, grown: float) -> None:
-    """Put what is known of the evidence of signature ``k`` into units in which it is ``grown`` times as much."""
-    ratio = np.float32(grown)
-    for second in range(tail.KEPT):
-        matcher.maxima[k, second] *= ratio
-        matcher.restless[k, second] *= ratio
-    for second in range(tail.PENDING):
-        matcher.pending[k, second] *= ratio
-        matcher.lately[k, second] *= ratio
-    for column in (tail.THRESHOLD, tail.SCALE, tail.LIMIT, tail.FADES):
-        matcher.tails[k, column] *= grown
-        matcher.restless_tails[k, column] *= grown
-
-
-@kernel
-def rescale(matcher: Matcher, unit: Float32) -> None:
+def rescale(matcher: Matcher, unit: Float32) -> Float64:
     """Put the signatures into units of the quiet deviation, whose inverse is ``unit`` (columns).
 
-    What is known of their evidence in calm seconds is put into them too.
+    Returns:
+        (n) how many times as much the evidence of each is now, by which ``seconds.rescale`` puts what is known of it
+        into the new units.
     """
     n, rows, _ = matcher.originals.shape
+    grown = np.ones(n)
     for k in range(n):
         first, width = matcher.integers[k, FIRST], matcher.integers[k, WIDTH]
         before_all, after_all = 0.0, 0.0
@@ -208,7 +161,8 @@ def rescale(matcher: Matcher, unit: Float32) -> None:
             matcher.row_energy[k, j] = own + dtw.STEP_WEIGHT * step
             after_all += matcher.row_energy[k, j]
         if before_all > 0.0:
-            scale_evidence(matcher, k, after_all / before_all)
+            grown[k] = after_all / before_all
+    return grown
 
 
 @kernel

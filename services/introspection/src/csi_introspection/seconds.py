@@ -13,7 +13,9 @@ import numpy as np
 
 from csi_introspection import quiet, tail
 from csi_introspection._compile import kernel
+from csi_introspection.arrays import Float64, Int64
 from csi_introspection.matcher import KIND, KINDS, LENGTH, REST, WIDTH, Matcher
+from csi_introspection.past import Past
 
 FALSE_PER_HOUR = 0.1
 """Wanted rate of false matches of a stream, all signatures together."""
@@ -34,16 +36,19 @@ def log_limit(signatures: int) -> float:
 
 
 @kernel
-def log_p_of(matcher: Matcher, k: int, evidence: float) -> float:
+def log_p_of(
+    counts: Int64, tails: Float64, restless_counts: Int64, restless_tails: Float64, k: int, evidence: float
+) -> float:
     """Natural log of the p-value of so much evidence for signature ``k``; nan while its quiet is not known.
 
-    Of calm and restless seconds those count in which it is less rare.
+    Of calm and restless seconds those count in which it is less rare. The arrays are those of ``Matcher`` and ``Past``,
+    and come one by one: all of them at every call cost more than the work.
     """
-    if matcher.counts[k] < tail.FEWEST:
+    if counts[k] < tail.FEWEST:
         return float(np.nan)
-    found = tail.log_p(matcher.tails[k], evidence)
-    if matcher.restless_counts[k] >= tail.FEWEST_RESTLESS:
-        found = max(found, tail.log_p(matcher.restless_tails[k], evidence))
+    found = tail.log_p(tails[k], evidence)
+    if restless_counts[k] >= tail.FEWEST_RESTLESS:
+        found = max(found, tail.log_p(restless_tails[k], evidence))
     return float(found)
 
 
@@ -55,88 +60,104 @@ def noise_of(matcher: Matcher, k: int) -> float:
 
 
 @kernel
-def fit_calm(matcher: Matcher, k: int) -> None:
+def fit_calm(matcher: Matcher, past: Past, k: int) -> None:
     """Fit the tail of signature ``k`` over calm seconds anew; one a frame, after they were learnt."""
-    if matcher.counts[k] >= FEWEST_FITTED:
-        count = min(matcher.counts[k], tail.KEPT)
-        work = matcher.maxima[matcher.counts.size]
-        tail.fit_tail(matcher.maxima[k], count, noise_of(matcher, k), work, matcher.tails[k])
-    set_limits(matcher, k)
+    if past.counts[k] >= FEWEST_FITTED:
+        count = min(past.counts[k], tail.KEPT)
+        work = past.maxima[past.counts.size]
+        tail.fit_tail(past.maxima[k], count, noise_of(matcher, k), work, matcher.tails[k])
+    set_limits(matcher, past, k)
 
 
 @kernel
-def fit_restless(matcher: Matcher, k: int) -> None:
+def fit_restless(matcher: Matcher, past: Past, k: int) -> None:
     """Fit the tail of signature ``k`` over restless seconds anew; one a frame, after one was learnt."""
-    if matcher.restless_counts[k] >= tail.FEWEST_RESTLESS:
-        count = min(matcher.restless_counts[k], tail.KEPT)
-        work = matcher.maxima[matcher.counts.size]
-        tail.fit_tail(matcher.restless[k], count, noise_of(matcher, k), work, matcher.restless_tails[k])
-    set_limits(matcher, k)
+    if past.restless_counts[k] >= tail.FEWEST_RESTLESS:
+        count = min(past.restless_counts[k], tail.KEPT)
+        work = past.maxima[past.counts.size]
+        tail.fit_tail(past.restless[k], count, noise_of(matcher, k), work, past.restless_tails[k])
+    set_limits(matcher, past, k)
 
 
 @kernel
-def set_limits(matcher: Matcher, k: int) -> None:
+def set_limits(matcher: Matcher, past: Past, k: int) -> None:
     """Work out once, for every frame to come, which evidence of signature ``k`` is unlikely enough in either tail."""
     fitted = matcher.tails[k]
     fitted[tail.LIMIT] = fitted[tail.FADES] = np.inf
-    if matcher.counts[k] >= tail.FEWEST:
+    if past.counts[k] >= tail.FEWEST:
         motions = 0
         for each in range(matcher.integers.shape[0]):
             motions += 1 - matcher.integers[each, REST]
         limit = log_limit(motions)
         fitted[tail.LIMIT] = tail.evidence_at(fitted, limit)
         fitted[tail.FADES] = tail.evidence_at(fitted, FADED * limit)
-        if matcher.restless_counts[k] >= tail.FEWEST_RESTLESS:
-            fitted[tail.LIMIT] = max(fitted[tail.LIMIT], tail.evidence_at(matcher.restless_tails[k], limit))
+        if past.restless_counts[k] >= tail.FEWEST_RESTLESS:
+            fitted[tail.LIMIT] = max(fitted[tail.LIMIT], tail.evidence_at(past.restless_tails[k], limit))
 
 
 @kernel
-def unlearn(matcher: Matcher) -> None:
+def rescale(matcher: Matcher, past: Past, grown: Float64) -> None:
+    """Put what is known of each signature's evidence into units in which it is ``grown`` (n) times as much."""
+    for k in range(grown.size):
+        ratio = np.float32(grown[k])
+        for second in range(tail.KEPT):
+            past.maxima[k, second] *= ratio
+            past.restless[k, second] *= ratio
+        for second in range(tail.PENDING):
+            past.pending[k, second] *= ratio
+            past.lately[k, second] *= ratio
+        for column in (tail.THRESHOLD, tail.SCALE, tail.LIMIT, tail.FADES):
+            matcher.tails[k, column] *= grown[k]
+            past.restless_tails[k, column] *= grown[k]
+
+
+@kernel
+def unlearn(matcher: Matcher, past: Past) -> None:
     """Void what was learnt, as when the calm seconds turn out not to have been quiet."""
-    matcher.counts.fill(0)
-    matcher.restless_counts.fill(0)
-    matcher.lately_restless.fill(FORGIVEN)
-    for k in range(matcher.counts.size):
-        set_limits(matcher, k)
+    past.counts.fill(0)
+    past.restless_counts.fill(0)
+    past.lately_restless.fill(FORGIVEN)
+    for k in range(past.counts.size):
+        set_limits(matcher, past, k)
 
 
 @kernel
-def close_second(matcher: Matcher, moved: int) -> bool:
+def close_second(matcher: Matcher, past: Past, moved: int) -> bool:
     """End the running second, in which something ``moved`` (1) or not. One without frames is none.
 
     Returns:
         Whether a restless second was learnt: the one that no match which ends from now on can explain.
     """
-    waiting, running = matcher.waiting, matcher.running
+    waiting, running = past.waiting, matcher.running
     if running.size > 0 and running[0] == -np.inf:
         return False
     at = min(waiting[0], tail.PENDING - 1)
     several = waiting[0] > at
-    learnt = learn_restless(matcher)
+    learnt = learn_restless(matcher, past)
     for k in range(running.size):
         most = np.float32(max(running[k], 0.0))
-        matcher.pending[k, at] = max(matcher.pending[k, at], most) if several else most
-        matcher.lately[k, 0] = most
+        past.pending[k, at] = max(past.pending[k, at], most) if several else most
+        past.lately[k, 0] = most
         running[k] = -np.inf
     waiting[1 + at] = max(waiting[1 + at], moved) if several else moved
     waiting[0] = at + 1
     for kind in range(KINDS):
-        matcher.lately_restless[kind, 0] = RESTLESS if moved == 1 else FORGIVEN
+        past.lately_restless[kind, 0] = RESTLESS if moved == 1 else FORGIVEN
         if matcher.confirmed[kind] == 1:
-            for second in range(matcher.delay[0]):
-                matcher.lately_restless[kind, second] = FORGIVEN
+            for second in range(past.delay[0]):
+                past.lately_restless[kind, second] = FORGIVEN
             matcher.confirmed[kind] = 0
     return learnt
 
 
 @kernel
-def learn_restless(matcher: Matcher) -> bool:
+def learn_restless(matcher: Matcher, past: Past) -> bool:
     """Make place for a second among those that may yet be explained, and learn from the oldest if it is restless."""
-    lately, flags, last = matcher.lately, matcher.lately_restless, matcher.delay[0] - 1
+    lately, flags, last = past.lately, past.lately_restless, past.delay[0] - 1
     learnt = False
-    for k in range(matcher.counts.size):
+    for k in range(past.counts.size):
         if flags[matcher.integers[k, KIND], last] == RESTLESS:
-            tail.keep_maximum(matcher.restless, matcher.restless_counts, k, lately[k, last])
+            tail.keep_maximum(past.restless, past.restless_counts, k, lately[k, last])
             learnt = True
         for second in range(last):
             lately[k, last - second] = lately[k, last - second - 1]
@@ -147,7 +168,7 @@ def learn_restless(matcher: Matcher) -> bool:
 
 
 @kernel
-def judge_seconds(matcher: Matcher, verdict: int) -> int:
+def judge_seconds(matcher: Matcher, past: Past, verdict: int) -> int:
     """Learn from the seconds that were waiting for their block's verdict; returns from how many.
 
     All of a still block count as calm, whatever moved a little; of one that moved those in which nothing did. Away from
@@ -155,12 +176,12 @@ def judge_seconds(matcher: Matcher, verdict: int) -> int:
     """
     learnt = 0
     if verdict in (quiet.MOVED, quiet.REFINED):
-        for second in range(matcher.waiting[0]):
-            if verdict == quiet.REFINED or matcher.waiting[1 + second] == 0:
+        for second in range(past.waiting[0]):
+            if verdict == quiet.REFINED or past.waiting[1 + second] == 0:
                 learnt += 1
                 for k in range(matcher.running.size):
-                    tail.keep_maximum(matcher.maxima, matcher.counts, k, matcher.pending[k, second])
+                    tail.keep_maximum(past.maxima, past.counts, k, past.pending[k, second])
     else:
         matcher.running.fill(-np.inf)
-    matcher.waiting[0] = 0
+    past.waiting[0] = 0
     return int(learnt)

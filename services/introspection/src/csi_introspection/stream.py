@@ -39,6 +39,7 @@ from csi_introspection.frame import (
 )
 from csi_introspection.matcher import Matcher, new_matcher, rescale
 from csi_introspection.onset import new_onset
+from csi_introspection.past import keep, new_past
 from csi_introspection.seconds import set_limits
 from csi_introspection.templates import KIND_NUMBER, Columns, template
 
@@ -121,7 +122,8 @@ class VectorStream:
         templates = [template(s, shape.columns, shape.row_rate_hz, shape.frame_rate_hz) for s in signatures]
         of_changes = self._every_kind or any(KINDS[s.feature_kind].of_changes for s in signatures)
         self._columns = shape.columns if of_changes else Columns(shape.columns.amplitude)
-        matcher = new_matcher(templates, shape.columns.total, self._stride, shape.row_rate_hz)
+        matcher = new_matcher(templates, shape.columns.total, self._stride)
+        self.past = new_past(templates, shape.row_rate_hz)
         rescale(matcher, self.unit)
         self._state = bundle(
             self._layout,
@@ -142,6 +144,7 @@ class VectorStream:
             self.unit,
             self._columns.ends(),
             matcher,
+            self.past,
             self._amplitude,
             self.result,
         )
@@ -150,18 +153,15 @@ class VectorStream:
     def replace_signatures(self, signatures: Sequence[Signature]) -> None:
         """Match these from the next frame on; what the quiet looks like to those that stay is kept."""
         known = {old.id: k for k, old in enumerate(self.signatures)}
-        before, others = self.matcher, self.signatures
+        before, tails, others = self.past, self.matcher.tails, self.signatures
         self.matcher = self._match(signatures)
         for k, signature in enumerate(signatures):
             old = known.get(signature.id)
             if old is not None and others[old] == signature:
-                self.matcher.maxima[k] = before.maxima[old]
-                self.matcher.counts[k] = before.counts[old]
-                self.matcher.tails[k] = before.tails[old]
-                self.matcher.restless[k] = before.restless[old]
-                self.matcher.restless_counts[k] = before.restless_counts[old]
-                self.matcher.restless_tails[k] = before.restless_tails[old]
-                set_limits(self.matcher, k)  # another number of signatures, another share of the false matches
+                self.matcher.tails[k] = tails[old]
+                keep(self.past, k, before, old)
+                # another number of signatures, another share of the false matches
+                set_limits(self.matcher, self.past, k)
 
     def displacement(self, kind: FeatureKind) -> Float64 | None:
         """Return the newest row's features of one kind as signatures hold them; ``None`` while they are not known.
