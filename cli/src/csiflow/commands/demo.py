@@ -119,7 +119,8 @@ def summary(result: dict[str, Any]) -> Table:
     table.add_row("snapshots", f"{result['snapshots']}, {result['websocket']['introspection']} on the websocket")
     table.add_row("sensing updates", f"{result['sensing_updates']}, {result['websocket']['sensing']} on the websocket")
     for level, count in result["motion_levels"].items():
-        table.add_row(f"  {level}", str(count))
+        why = " (each stream calibrates for its first 10 s, however fast a recording is played)"
+        table.add_row(f"  {level}", f"{count}{why if level == 'undecided' else ''}")
     table.add_row("events", str(sum(result["events"].values())))
     for name, count in result["events"].items():
         table.add_row(f"  {name}", str(count))
