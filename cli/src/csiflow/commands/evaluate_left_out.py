@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -23,25 +24,40 @@ if TYPE_CHECKING:
 
 
 def traces_of(unit: Unit, settings: Settings, group: re.Pattern[str] | None) -> list[Trace | Failure]:
-    """Run the windowed path over the recordings of a unit; one that nothing calibrates is left out."""
+    """Run the windowed path over the recordings of a unit and over their copies, each calibrated on quiet of its kind.
+
+    What nothing calibrates is left out.
+    """
     from csiflow.evaluation.errors import EvaluationError  # noqa: PLC0415 - in a process of the pool
     from csiflow.evaluation.files import group_name  # noqa: PLC0415
-    from csiflow.evaluation.left_out import trace  # noqa: PLC0415
+    from csiflow.evaluation.left_out import COPIES, PLAIN, trace  # noqa: PLC0415
     from csiflow.evaluation.outcome import choose  # noqa: PLC0415
+    from csiflow.evaluation.perturbed import perturbed  # noqa: PLC0415
     from csiflow.evaluation.pool import Failure, shared_calibration  # noqa: PLC0415
     from csiflow.evaluation.recording import load  # noqa: PLC0415
 
     results: list[Trace | Failure] = []
+    own = replace(settings, calibrate_from=None)
     try:
         loaded = [load(path, str(path), settings.labelling) for path in unit]
-        shared = shared_calibration(loaded, settings) if len(unit) > 1 else None
+        lender = settings.calibrate_from and load(
+            settings.calibrate_from, str(settings.calibrate_from), settings.labelling
+        )
+        for name in (PLAIN, *COPIES):
+            # None of COPIES changes the time of a frame, so that what is played is also what truth is counted by.
+            played = [perturbed(labelled, name, 0)[0] for labelled in loaded]
+            shared = shared_calibration(played, settings) if len(unit) > 1 else None
+            for labelled in played:
+                chosen = choose(labelled, own, shared)
+                if chosen.calibration is None and lender:
+                    lent = shared_calibration([perturbed(lender, name, 0)[0]], settings)
+                    chosen = choose(labelled, own, lent)
+                if chosen.calibration is not None and labelled.scope != "clip":
+                    row = group_name(labelled.path, group)
+                    found = trace(labelled, chosen.calibration, chosen.since_s, chosen.counted, row)
+                    results.append(replace(found, perturbation=name))
     except (EvaluationError, ValueError) as error:
         return [Failure(str(path), str(error)) for path in unit]
-    for labelled in loaded:
-        chosen = choose(labelled, settings, shared)
-        if chosen.calibration is not None and labelled.scope != "clip":
-            row = group_name(labelled.path, group)
-            results.append(trace(labelled, chosen.calibration, chosen.since_s, chosen.counted, row))
     return results
 
 
@@ -55,7 +71,7 @@ def evaluate_left_out(
     as_json_line: bool,
 ) -> int:
     """Search and judge with a progress bar; return the exit code."""
-    from csiflow.evaluation.left_out import Trace, reliability, rows  # noqa: PLC0415 - numba takes a second to load
+    from csiflow.evaluation.left_out import PLAIN, SEARCHES, Trace, all_sources, reliability, rows, searches  # noqa: PLC0415 - numba takes a second to load
     from csiflow.evaluation.pool import parallel, units  # noqa: PLC0415
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
@@ -77,33 +93,39 @@ def evaluate_left_out(
         if len(sources) < 2:
             errors["sources"] = f"leaving one source out needs two folders of recordings or more, found {len(sources)}"
         else:
-            searching = bar.add_task("searching without each source", total=len(sources))
-            traces.sort(key=lambda each: (each.source, each.group, each.begin_ns.tolist()))
-            judged = rows(traces, lambda: bar.advance(searching))
+            searching = bar.add_task("searching without each source", total=(len(sources) + 1) * SEARCHES)
+            traces.sort(key=lambda each: (each.source, each.group, each.name, each.perturbation))
+            found_rules = searches(traces, jobs, lambda: bar.advance(searching))
+            judged = rows(traces, found_rules)
+            together = all_sources(traces, found_rules[None])
+            plain = [each for each in traces if each.perturbation == PLAIN]
     for message in errors.values():
         console.print(f"[bold red]error:[/] {escape(message)}", soft_wrap=True)
     if len(sources) >= 2:
-        _tell(judged, traces)
+        _tell(judged, plain, together)
         if settings.plots is not None:
             _draw(settings.plots, judged)
         if as_json_line:
             emit_json(
                 {
                     "rows": {row.group: row.figures() for row in judged},
-                    "reliability": reliability(traces),
-                    "false_starts": {each.name: each.false_starts_s for each in traces if each.false_starts_s},
+                    "all_sources": together,
+                    "copies": len(traces) - len(plain),
+                    "reliability": reliability(plain),
+                    "false_starts": {each.name: each.false_starts_s for each in plain if each.false_starts_s},
                     "errors": errors,
                 }
             )
     return exit_code(judged=len(sources) >= 2, errors=bool(errors))
 
 
-def _tell(judged: Sequence[Row], traces: Sequence[Trace]) -> None:
+def _tell(judged: Sequence[Row], traces: Sequence[Trace], together: dict[str, Any]) -> None:
     """Print for people: both judgements, how often a confidence was right, and every false start."""
     from csiflow.evaluation.left_out import reliability  # noqa: PLC0415 - numba takes a second to load
 
     wide = console if console.is_terminal else Console(stderr=True, highlight=False, width=150)
     wide.print(_table(judged))
+    wide.print(_constants(together))
     for each in reliability(traces):
         said = f"{each['from']:.2f}-{each['to']:.2f}: {each['right']} of {each['events']} right"
         wide.print(f"MotionStarted given a confidence of {said}")
@@ -124,6 +146,14 @@ def _table(judged: Sequence[Row]) -> Table:
         for figures, side in ((own, row.own), (left, row.left_out)):
             cells += [_percent(figures["f1"]), _percent(figures["false_positive_rate"]), str(side.false_starts)]
         table.add_row(escape(row.group), *cells)
+    return table
+
+
+def _constants(together: dict[str, Any]) -> Table:
+    table = Table("constant", *together, title="constants found with no source left out, and the product's")
+    for name in together["found"]["constants"]:
+        table.add_row(name, *(f"{side['constants'][name]:g}" for side in together.values()))
+    table.add_row("cost over all", *(f"{side['cost']:g}" for side in together.values()))
     return table
 
 

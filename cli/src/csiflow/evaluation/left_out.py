@@ -2,14 +2,16 @@
 
 The windowed path runs once over every recording and its scores are kept. The decision (``csi_events.decision``) is then
 replayed with other constants: for each source they are searched for on all the others, and the source is judged with
-what was found. The search is the same for every source, begins from nothing but the ranges below, and draws from a
-seeded generator, so a row does not depend on its own source in any way.
+what was found. Recordings are searched on as they are and perturbed (``COPIES``), and judged only as they are. The
+search is the same for every source, begins from nothing but the ranges below, and draws from a seeded generator, so a
+row does not depend on its own source, nor on a copy of it, in any way.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +24,7 @@ from numpy.typing import NDArray
 from csiflow.evaluation.labels import MOTION, NEITHER, QUIET
 from csiflow.evaluation.motion import AGREED, Motion
 from csiflow.evaluation.onsets import EARLY_S, labelled_onsets, rising, seconds_of, watched_quiet
+from csiflow.evaluation.pool import parallel
 from csiflow.evaluation.random_search import Constants, Ranges, Tried
 from csiflow.evaluation.statistics import wilson
 
@@ -48,8 +51,12 @@ DRAWS, REFINED = 200, 500
 SEARCHES = 3
 """Searches, each from its own seed, that are averaged: the cost is flat near its least, and one search alone ends
 anywhere on that flat."""
+COPIES = ("interference on 3", "lower half band", "lost 30 %", "rate / 4", "1 % bad frames", "10 % die")
+"""Perturbations under which recordings are searched on as well; see ``perturbations``."""
+PLAIN = "none"
 FALSE_POSITIVE_COST, FALSE_START_COST = 0.3, 0.25
-"""What is made small: the mean over sources of 100 - F1, this per % of false positives, and this per false start."""
+"""What is made small: the mean over sources of 100 - F1, this per % of false positives, and this per false start. A
+source's is the mean of two: of its recordings as they are, and the mean over the perturbations of its copies."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +86,8 @@ class Trace:
     """Confidence of every MotionStarted of the product, and whether something moved."""
     false_starts_s: list[float]
     """Times of the product's false starts, s."""
+    perturbation: str = PLAIN
+    """``PLAIN`` for the recording as it is."""
 
 
 def trace(labelled: LabelledRecording, calibration: Calibration, since_s: float, counted: int, group: str) -> Trace:
@@ -184,19 +193,37 @@ def count(traces: Sequence[Trace], rules: Rules) -> Counted:
     return total
 
 
+def cost(traces: Sequence[Trace], rules: Rules) -> float:
+    """What the search makes small; every source weighs alike, and its copies together as much as it as it is."""
+    versions: dict[str, dict[str, list[Trace]]] = {}
+    for each in traces:
+        versions.setdefault(each.source, {}).setdefault(each.perturbation, []).append(each)
+    total = 0.0
+    for own in versions.values():
+        costs = {name: count(members, rules).cost for name, members in own.items()}
+        plain = [costs.pop(PLAIN)] if PLAIN in costs else []
+        parts = [*plain, *([sum(costs.values()) / len(costs)] if costs else [])]
+        total += sum(parts) / len(parts)
+    return total / len(versions)
+
+
 def search(traces: Sequence[Trace]) -> Rules:
-    """Choose constants for these recordings; every source weighs alike."""
-    return RULES._replace(**SEARCHED.mean([_search(traces, seed) for seed in range(SEARCHES)]))
+    """Choose constants for these recordings and copies."""
+    return averaged([search_once(traces, seed) for seed in range(SEARCHES)])
 
 
-def _search(traces: Sequence[Trace], seed: int) -> Constants:
+def averaged(found: Sequence[Constants]) -> Rules:
+    """Return the product's rules with the mean of what several searches found."""
+    return RULES._replace(**SEARCHED.mean(list(found)))
+
+
+def search_once(traces: Sequence[Trace], seed: int) -> Constants:
+    """Choose constants once, with a generator of this seed."""
     rng = np.random.default_rng(seed)
-    sources = [[each for each in traces if each.source == name] for name in sorted({t.source for t in traces})]
     tried: list[Tried] = []
     for number in range(DRAWS + REFINED):
         drawn = SEARCHED.draw(rng) if number < DRAWS else SEARCHED.near_best(rng, tried)
-        rules = RULES._replace(**drawn)
-        tried.append((sum(count(own, rules).cost for own in sources) / len(sources), drawn))
+        tried.append((cost(traces, RULES._replace(**drawn)), drawn))
     return SEARCHED.mean_of_best(tried)
 
 
@@ -219,21 +246,70 @@ class Row:
                 name: {**side.motion.figures(), "false_starts": side.false_starts, "quiet_s": round(side.quiet_s, 1)}
                 for name, side in sides.items()
             },
-            "constants": {name: round(getattr(self.rules, name), 4) for name in RANGES},
+            "constants": constants(self.rules),
         }
 
 
-def rows(traces: Sequence[Trace], done: Callable[[], None] = lambda: None) -> list[Row]:
-    """Leave out every source once; ``done`` is called after each search."""
-    found: list[Row] = []
-    for source in sorted({each.source for each in traces}):
-        rules = search([each for each in traces if each.source != source])
-        own = [each for each in traces if each.source == source]
-        for group in sorted({each.group for each in own}):
-            members = [each for each in own if each.group == group]
-            found.append(Row(group, source, count(members, RULES), count(members, rules), rules))
+Item = tuple[str | None, int]
+"""What is left out, or nothing, and the seed."""
+
+
+def _search_item(item: Item, traces: Sequence[Trace]) -> Constants:
+    without, seed = item
+    return search_once(without_source(traces, without), seed)
+
+
+def without_source(traces: Sequence[Trace], source: str | None) -> list[Trace]:
+    """Return what is searched on: neither the source nor any copy of it."""
+    return [each for each in traces if each.source != source]
+
+
+def searches(
+    traces: Sequence[Trace], jobs: int = 1, done: Callable[[], None] = lambda: None
+) -> dict[str | None, Rules]:
+    """Search without every source, and with all of them (``None``); ``done`` is called ``SEARCHES`` times for each.
+
+    Raises:
+        RuntimeError: a process died.
+    """
+    sources: list[str | None] = [None, *sorted({each.source for each in traces})]
+    found: dict[Item, Constants] = {}
+    items = [(source, seed) for source in sources for seed in range(SEARCHES)]
+    for item, constants in parallel(partial(_search_item, traces=traces), items, jobs):
+        if constants is None:
+            raise RuntimeError(f"the process that searched without {item[0]} died; try fewer --jobs")
+        found[item] = constants
         done()
+    return {source: averaged([found[source, seed] for seed in range(SEARCHES)]) for source in sources}
+
+
+def rows(traces: Sequence[Trace], rules: Mapping[str | None, Rules] | None = None) -> list[Row]:
+    """Judge every group as it is, by the product's constants and by those found without its source.
+
+    Args:
+        traces: recordings, and copies to search on.
+        rules: what was found without each source, searched for here if not given.
+    """
+    rules = searches(traces) if rules is None else rules
+    found: list[Row] = []
+    plain = [each for each in traces if each.perturbation == PLAIN]
+    for source, group in sorted({(each.source, each.group) for each in plain}):
+        members = [each for each in plain if (each.source, each.group) == (source, group)]
+        found.append(Row(group, source, count(members, RULES), count(members, rules[source]), rules[source]))
     return found
+
+
+def constants(rules: Rules) -> dict[str, float]:
+    """Return the constants that are searched for."""
+    return {name: round(getattr(rules, name), 4) for name in RANGES}
+
+
+def all_sources(traces: Sequence[Trace], found: Rules) -> dict[str, Any]:
+    """Return the constants found with no source left out beside the product's, with the cost of each."""
+    return {
+        name: {"constants": constants(rules), "cost": round(cost(traces, rules), 3)}
+        for name, rules in (("found", found), ("product", RULES))
+    }
 
 
 CONFIDENCE_EDGES = (0.0, 0.5, 0.7, 0.8, 0.9, 0.95, 1.0)

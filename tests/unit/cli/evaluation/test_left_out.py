@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from csi_events.decision import RULES
+from csi_events.decision import RULES, Rules
 from csiflow.evaluation import left_out
 from csiflow.evaluation.calibration import first_quiet, learn
 from csiflow.evaluation.labels import Labelling
-from csiflow.evaluation.left_out import RANGES, Trace, count, decided, reliability, rows, search, trace
+from csiflow.evaluation.left_out import (
+    COPIES,
+    PLAIN,
+    RANGES,
+    Trace,
+    cost,
+    count,
+    decided,
+    reliability,
+    rows,
+    search,
+    trace,
+)
 from csiflow.evaluation.motion import count_motion
 from csiflow.evaluation.recording import load
 from csiflow.main import app
@@ -65,6 +78,53 @@ def test_a_row_does_not_depend_on_its_own_source(tmp_path: Path, monkeypatch: py
     assert before[1].rules != after[1].rules
     for row in before:
         assert all(low <= getattr(row.rules, name) <= high for name, (low, high) in RANGES.items())
+
+
+def test_copies_of_the_others_are_searched_on_and_never_those_of_the_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every copy the command makes serves the searches without other sources and the one with all, and no row."""
+    monkeypatch.setattr(left_out, "DRAWS", 30)
+    monkeypatch.setattr(left_out, "REFINED", 1)
+    asked: set[frozenset[tuple[str, str]]] = set()
+    judged: list[str] = []
+    plainly, counting = left_out.cost, left_out.count
+
+    def costed(traces: list[Trace], rules: Rules) -> float:
+        asked.add(frozenset((each.source, each.perturbation) for each in traces))
+        return plainly(traces, rules)
+
+    for seed in range(3):
+        write(tmp_path / f"s{seed}" / "room.npz", VISIT, seed=seed)
+    monkeypatch.setattr(left_out, "cost", costed)
+    result = CliRunner().invoke(app, ["eval", "--leave-one-source-out", "--json", "--jobs", "1", str(tmp_path)])
+    assert result.exit_code == 0, result.output
+    every = frozenset((f"s{seed}", name) for seed in range(3) for name in (PLAIN, *COPIES))
+    without = {frozenset(pair for pair in every if pair[0] != f"s{seed}") for seed in range(3)}
+    assert asked == {every, *without}
+    found = json.loads(result.stdout.splitlines()[-1])
+    assert found["copies"] == 3 * len(COPIES)
+    assert found["all_sources"]["product"]["constants"].keys() == RANGES.keys()
+    traces = [traced(tmp_path, f"s{seed}", seed)[0] for seed in range(2)]
+
+    def counted(traces: list[Trace], rules: Rules) -> left_out.Counted:
+        judged.extend(each.perturbation for each in traces)
+        return counting(traces, rules)
+
+    monkeypatch.setattr(left_out, "count", counted)
+    rows([*traces, *(replace(each, perturbation=COPIES[0]) for each in traces)], {"s0": RULES, "s1": RULES})
+    assert judged == [PLAIN] * 4
+
+
+def test_a_source_costs_as_much_as_it_is_as_by_all_its_copies(tmp_path: Path) -> None:
+    """Half of it is of the recordings as they are, half the mean over perturbations, however many there are."""
+    plain = traced(tmp_path, "s0", 0)[0]
+    wrong = replace(plain, moves=~plain.moves)
+    right_cost, wrong_cost = cost([plain], RULES), cost([wrong], RULES)
+    assert right_cost < wrong_cost
+    copies = [replace(wrong, perturbation=COPIES[0]), replace(plain, perturbation=COPIES[1])]
+    expected = (right_cost + (wrong_cost + right_cost) / 2) / 2
+    assert cost([plain, *copies], RULES) == pytest.approx(expected)
 
 
 def test_reliability_counts_every_start_once(tmp_path: Path) -> None:
