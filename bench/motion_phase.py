@@ -6,7 +6,8 @@ Every kind of column goes through what the windowed path does with amplitudes: g
 at the same lags, log energy over the quiet's, median of a window. Printed are, for each folder with I/Q, the area under
 the curve of motion against quiet windows, and the windows of motion above the 99th percentile of the quiet ones; then
 motion by the second with the decision's constants, and with constants chosen without the folder, as
-``csiflow eval --leave-one-source-out`` does. Folders without I/Q keep their amplitude.
+``csiflow eval --leave-one-source-out`` does, but searched for on recordings as they are only. Folders without I/Q keep
+their amplitude.
 
 The kinds: amplitude; ``quadrature``, the part of the channel that is turned by 90 degrees from the quiet's mean after
 the offset and the slope over the sub-carriers that fit it best were taken from every frame, in units of amplitude (one
