@@ -18,6 +18,8 @@ from support.waiting import wait_for
 from unit.events.signals import channel, frames_of, quantised, times
 
 RATE = 50.0
+HOLD_S = 15
+"""Shorter than by default, so that presence ends within a recording of ``room``."""
 
 
 def room(node: str, *, seconds: int = 40, seed: int = 0) -> list[CsiFrame]:
@@ -41,7 +43,11 @@ async def sensing(kafka: str) -> list[SensingUpdate]:
 
 def settings(kafka: str) -> dict[str, str]:
     """Environment of a worker."""
-    return {"CSIFLOW_KAFKA": kafka, "CSIFLOW_EVENTS_HTTP_PORT": "0"}
+    return {
+        "CSIFLOW_KAFKA": kafka,
+        "CSIFLOW_EVENTS_HTTP_PORT": "0",
+        "CSIFLOW_EVENTS_PRESENCE_HOLD_S": str(HOLD_S),
+    }
 
 
 async def wait_processed(workers: list[Service], frames: int) -> None:
@@ -71,7 +77,8 @@ async def test_a_recording_becomes_updates_and_events(topics: str) -> None:
         by_event = {r.value: r for r in await consume(topics, EVENTS.name, 4)}
         sources = {(r.partition, r.offset): r for r in await consume(topics, FRAMES.name, len(frames))}
         iq = np.stack([np.frombuffer(f.iq, np.int8).reshape(1, 64, 2) for f in frames])
-        judged = list(run(Recording.from_iq(iq, np.array([f.timestamp_ns for f in frames]))))
+        recording = Recording.from_iq(iq, np.array([f.timestamp_ns for f in frames]))
+        judged = list(run(recording, hold_ns=HOLD_S * 10**9))
         for record, expected in zip(records, judged, strict=True):
             update = msgspec.json.decode(record.value, type=SensingUpdate)
             assert update.classification == expected.update.classification
