@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 STEP_VALUES = 10_000
 """Amplitudes that one step looks at."""
-SCALE_US, LEVEL_US, ALONG_US = 1.4e-3, 2.5e-3, 1.9e-3
+SCALE_US, LEVEL_US, ALONG_US = 1.4e-3, 1.6e-2, 1.9e-3
 """What one amplitude of a step takes, about: norms of frames, gains of rows, and what they hold of a direction."""
 
 _SCALES = "void({0}[:,::1], boolean, int64[::1], int64[::1], int64, int64, float64[:,::1], boolean[::1])"
