@@ -15,9 +15,6 @@ from csiflow.output import fail
 from csiflow.parameters import parse_duration
 from csiflow.takes import Schedule
 
-FOLDER_SUFFIX = ".sig.json"
-"""Ending of the files the service reads."""
-
 
 @dataclass(frozen=True, slots=True)
 class Target:
@@ -77,10 +74,10 @@ def target_of(label: str, out: Path, kind: str, takes: int, *, rest: bool, force
         fail(f"there is no feature kind {escape(kind)}; it is one of {', '.join(KINDS)}", 2)
     if not library.is_identity(identity_of(out)):
         fail(f"{escape(str(out))} gives no id: use letters, digits, '.', '_' and '-', as in DIR/wave.sig.json", 2)
-    if not out.name.endswith(FOLDER_SUFFIX) and not out.is_dir():
-        better = out.with_name(identity_of(out) + FOLDER_SUFFIX)
+    if not out.name.endswith(library.SUFFIX) and not out.is_dir():
+        better = out.with_name(identity_of(out) + library.SUFFIX)
         fail(
-            f"the service reads *{FOLDER_SUFFIX} files only, not {escape(out.name)}; write --out {escape(str(better))}",
+            f"the service reads {library.PATTERN} files only, not {escape(out.name)}; write --out {escape(str(better))}",
             2,
         )
     if not out.parent.is_dir():

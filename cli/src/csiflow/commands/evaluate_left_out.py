@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from csiflow.evaluation.left_out import Row, Trace
     from csiflow.evaluation.outcome import Settings
     from csiflow.evaluation.pool import Failure, Unit
+    from csiflow.evaluation.recording import LabelledRecording
 
 
 def traces_of(unit: Unit, settings: Settings, group: re.Pattern[str] | None) -> list[Trace | Failure]:
@@ -32,26 +33,19 @@ def traces_of(unit: Unit, settings: Settings, group: re.Pattern[str] | None) -> 
     from csiflow.evaluation.files import group_name  # noqa: PLC0415
     from csiflow.evaluation.left_out import COPIES, PLAIN, trace  # noqa: PLC0415
     from csiflow.evaluation.outcome import choose  # noqa: PLC0415
-    from csiflow.evaluation.perturbed import perturbed  # noqa: PLC0415
     from csiflow.evaluation.pool import Failure, shared_calibration  # noqa: PLC0415
     from csiflow.evaluation.recording import load  # noqa: PLC0415
 
     results: list[Trace | Failure] = []
-    own = replace(settings, calibrate_from=None)
     try:
         loaded = [load(path, str(path), settings.labelling) for path in unit]
-        lender = settings.calibrate_from and load(
-            settings.calibrate_from, str(settings.calibrate_from), settings.labelling
-        )
         for name in (PLAIN, *COPIES):
             # None of COPIES changes the time of a frame, so that what is played is also what truth is counted by.
-            played = [perturbed(labelled, name, 0)[0] for labelled in loaded]
+            change = partial(_changed, name)
+            played = [change(labelled) for labelled in loaded]
             shared = shared_calibration(played, settings) if len(unit) > 1 else None
             for labelled in played:
-                chosen = choose(labelled, own, shared)
-                if chosen.calibration is None and lender:
-                    lent = shared_calibration([perturbed(lender, name, 0)[0]], settings)
-                    chosen = choose(labelled, own, lent)
+                chosen = choose(labelled, settings, shared, change)
                 if chosen.calibration is not None and labelled.scope != "clip":
                     row = group_name(labelled.path, group)
                     found = trace(labelled, chosen.calibration, chosen.since_s, chosen.counted, row)
@@ -59,6 +53,13 @@ def traces_of(unit: Unit, settings: Settings, group: re.Pattern[str] | None) -> 
     except (EvaluationError, ValueError) as error:
         return [Failure(str(path), str(error)) for path in unit]
     return results
+
+
+def _changed(name: str, labelled: LabelledRecording) -> LabelledRecording:
+    """Perturb a recording as it is played."""
+    from csiflow.evaluation.perturbed import perturbed  # noqa: PLC0415 - in a process of the pool
+
+    return perturbed(labelled, name, 0)[0]
 
 
 def evaluate_left_out(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -161,8 +162,20 @@ class Chosen:
     """Time from which seconds of motion count."""
 
 
-def choose(labelled: LabelledRecording, settings: Settings, shared: Calibration | None) -> Chosen:
-    """Find what calibrates a recording; ``shared`` does in place of its own quiet."""
+def choose(
+    labelled: LabelledRecording,
+    settings: Settings,
+    shared: Calibration | None,
+    change: Callable[[LabelledRecording], LabelledRecording] | None = None,
+) -> Chosen:
+    """Find what calibrates a recording.
+
+    Args:
+        labelled: the recording.
+        settings: what was asked for.
+        shared: calibrates in place of its own quiet.
+        change: what was done to the recording, to be done to one that lends it a quiet too.
+    """
     stretch = first_quiet(labelled, settings.skip_for(labelled.path))
     calibration, reason = shared, ""
     if calibration is None and stretch is not None:
@@ -171,7 +184,7 @@ def choose(labelled: LabelledRecording, settings: Settings, shared: Calibration 
         except ValueError as error:
             reason = str(error)
     if calibration is None and settings.calibrate_from is not None:
-        calibration = borrowed(settings)
+        calibration = borrowed(settings, change)
     if calibration is None and not reason:
         reason = "no quiet in here may calibrate; --share or --calibrate-from lets another recording of the room do it"
     if calibration is not None and calibration.quiet.live.shape != labelled.recording.amplitude.shape[1:]:
@@ -227,15 +240,23 @@ def _count(labelled: LabelledRecording, windows: WindowAnswers, frames: FrameAns
     )
 
 
-def borrowed(settings: Settings) -> Calibration:
-    """Calibrate on the recording given for those without a quiet of their own.
+@lru_cache(maxsize=1)
+def _lender(path: Path, labelling: Labelling) -> LabelledRecording:
+    """Load what lends its quiet: once a process, as many recordings may have none."""
+    return load(path, str(path), labelling)
+
+
+def borrowed(settings: Settings, change: Callable[[LabelledRecording], LabelledRecording] | None = None) -> Calibration:
+    """Calibrate on the recording given for those without a quiet of their own, after a ``change`` if there is one.
 
     Raises:
         EvaluationError: it has no quiet that can calibrate.
     """
     path = settings.calibrate_from
     assert path is not None  # noqa: S101 - the caller's condition, for the type checker
-    labelled = load(path, str(path), settings.labelling)
+    labelled = _lender(path, settings.labelling)
+    if change is not None:
+        labelled = change(labelled)
     stretch = first_quiet(labelled, settings.skip_for(path))
     if stretch is None:
         raise EvaluationError(

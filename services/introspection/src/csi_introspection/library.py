@@ -12,7 +12,8 @@ import msgspec
 from csi_runtime.documents import write_whole
 from csi_schemas.signature import Signature
 
-PATTERN = "*.sig.json"
+SUFFIX = ".sig.json"
+PATTERN = f"*{SUFFIX}"
 MOST_ROWS = 1024
 MOST_COLUMNS = 1024
 MOST_HZ = 10_000

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from csi_introspection.arrays import Float64, Int8
 from csi_introspection.capture import Clip, displaced_rows
 from csi_introspection.features import KINDS, amplitudes
-from csi_introspection.library import file_text
+from csi_introspection.library import SUFFIX, file_text
 
 RATE_HZ = 30.0
 ROWS = 64
@@ -147,7 +147,7 @@ def main() -> int:
     folder = Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
     for made in references():
-        (folder / f"{made.id}.sig.json").write_bytes(file_text(made))
+        (folder / f"{made.id}{SUFFIX}").write_bytes(file_text(made))
     return 0
 
 
