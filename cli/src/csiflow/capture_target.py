@@ -77,7 +77,8 @@ def target_of(label: str, out: Path, kind: str, takes: int, *, rest: bool, force
     if not out.name.endswith(library.SUFFIX) and not out.is_dir():
         better = out.with_name(identity_of(out) + library.SUFFIX)
         fail(
-            f"the service reads {library.PATTERN} files only, not {escape(out.name)}; write --out {escape(str(better))}",
+            f"the service reads {library.PATTERN} files only, not {escape(out.name)}; "
+            f"write --out {escape(str(better))}",
             2,
         )
     if not out.parent.is_dir():
