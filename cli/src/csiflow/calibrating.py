@@ -10,8 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import msgspec
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.errors import KafkaConnectionError
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from csi_schemas.calibration import (
     REQUEST_SUFFIX,
     AnyCalibration,
@@ -23,6 +22,7 @@ from csi_schemas.sensing import SensingUpdate
 from csi_schemas.topics import CALIBRATION, SENSING
 from csi_streaming.partitions import partition_of
 
+from csiflow.following import connected, following
 from csiflow.heard import HeardError, StreamName, Wanted, listening
 
 _decode_update = msgspec.json.Decoder(SensingUpdate).decode
@@ -54,7 +54,6 @@ class Asked:
 class Calibrating:
     """Requests under way; whatever is unanswered when it is left is withdrawn."""
 
-    bootstrap: str
     consumer: AIOKafkaConsumer
     producer: AIOKafkaProducer
     asked: dict[StreamName, Asked] = field(default_factory=dict)
@@ -65,27 +64,15 @@ class Calibrating:
         """Connect; on the way out withdraw what is unanswered and disconnect.
 
         Raises:
-            HeardError: no Kafka answers.
+            csi_runtime.errors.KafkaSetupError: as in ``following``.
         """
-        consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, group_id=None, enable_auto_commit=False)
         producer = AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all")
-        try:
-            await consumer.start()
-            await producer.start()
-            topics = (SENSING, CALIBRATION)
-            partitions = [TopicPartition(topic.name, n) for topic in topics for n in range(topic.partitions)]
-            consumer.assign(partitions)
-            await consumer.seek_to_end(*partitions)
-            self = cls(bootstrap, consumer, producer)
+        async with following(bootstrap, SENSING, CALIBRATION) as consumer, connected(producer, bootstrap):
+            self = cls(consumer, producer)
             try:
                 yield self
             finally:
                 await self.withdraw()
-        except KafkaConnectionError as error:
-            raise HeardError(f"no Kafka answers at {bootstrap}: start it, or mend CSIFLOW_KAFKA") from error
-        finally:
-            await consumer.stop()
-            await producer.stop()
 
     async def streams(self, node: str | None, stream: str | None, wait_s: float) -> list[StreamName]:
         """Return the wanted streams that are judged now.

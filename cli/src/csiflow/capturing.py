@@ -48,10 +48,10 @@ async def record_live(
 
     Raises:
         csiflow.heard.HeardError: the wanted stream is not there, or fell silent.
+        csi_runtime.errors.KafkaSetupError: Kafka is not there, or lacks the topic.
         CaptureError: ``TRIES`` recordings of one take cannot be used; the message is about the last.
     """
-    live = LiveFrames(bootstrap)
-    async with live.running():
+    async with LiveFrames.running(bootstrap) as live:
         console.print(f"listening for {'any stream' if wanted == Wanted() else str(wanted)[3:]} ...")
         name, others = await live.listen(wait_s, wanted, LISTEN_S)
         _say_stream(name, others)

@@ -96,18 +96,17 @@ def choose(counts: Counter[Host], node: str | None, where: str) -> Host:
 class Source(Protocol):
     """Where live scans come from: ``csiflow.heard.LiveFrames``."""
 
-    def running(self) -> AbstractAsyncContextManager[None]:
-        """Read while the context is open."""
-
     async def values(self, seconds: float) -> list[bytes | None]:
         """Wait this long at most for records, and return what they hold."""
 
 
-async def record(connect: Callable[[], Source], plan: Plan, node: str | None, wait_s: float) -> tuple[Host, list[Take]]:
+async def record(
+    source: AbstractAsyncContextManager[Source], plan: Plan, node: str | None, wait_s: float
+) -> tuple[Host, list[Take]]:
     """Record takes from the running stack, saying what to do; paced by the node's own scans.
 
     Args:
-        connect: makes the source, within the event loop.
+        source: where scans come from while it is open.
         plan: what is held, and for how long.
         node: the node, or ``None`` for the busiest.
         wait_s: how long to wait for its first scan.
@@ -115,8 +114,7 @@ async def record(connect: Callable[[], Source], plan: Plan, node: str | None, wa
     Raises:
         HeardError: the node is not there, or fell silent.
     """
-    live = connect()
-    async with live.running():
+    async with source as live:
         console.print("listening for scans of access points ...")
         host = await _listen(live, node, wait_s)
         console.print(f"learning from [bold]{host}[/]: {len(plan.takes)} takes of {plan.duration_s:g} s")

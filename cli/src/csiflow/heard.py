@@ -8,16 +8,17 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, Self, TypeVar
 
 import msgspec
-from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaConnectionError
+from aiokafka import AIOKafkaConsumer
 from csi_ingest.recordings import open_recording
 from csi_schemas.codec import CsiPacket, PacketError, decode
 from csi_schemas.common import Provenance
 from csi_schemas.frame import CsiFrame
 from csi_schemas.topics import FRAMES
+
+from csiflow.following import following
 
 Message = TypeVar("Message")
 _decode_frame = msgspec.json.Decoder(CsiFrame).decode
@@ -115,29 +116,19 @@ async def listening(
 class LiveFrames:
     """CSI frames as they come on csi.frames.v1, from now on."""
 
-    def __init__(self, bootstrap: str) -> None:
-        self._bootstrap = bootstrap
-        self._consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, group_id=None, enable_auto_commit=False)
+    def __init__(self, consumer: AIOKafkaConsumer) -> None:
+        self._consumer = consumer
 
+    @classmethod
     @contextlib.asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
+    async def running(cls, bootstrap: str) -> AsyncIterator[Self]:
         """Read while the context is open.
 
         Raises:
-            HeardError: no Kafka answers.
+            KafkaSetupError: as in ``following``.
         """
-        try:
-            await self._consumer.start()
-        except KafkaConnectionError as error:
-            await self._consumer.stop()
-            raise HeardError(f"no Kafka answers at {self._bootstrap}: start it, or mend CSIFLOW_KAFKA") from error
-        try:
-            partitions = [TopicPartition(FRAMES.name, number) for number in range(FRAMES.partitions)]
-            self._consumer.assign(partitions)
-            await self._consumer.seek_to_end(*partitions)
-            yield
-        finally:
-            await self._consumer.stop()
+        async with following(bootstrap, FRAMES) as consumer:
+            yield cls(consumer)
 
     async def listen(self, seconds: float, wanted: Wanted, enough_s: float) -> tuple[StreamName, list[str]]:
         """Choose a stream, and name the others.

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
+from typing import Annotated
+
 import typer
 
 from csiflow.commands.agent import PASS_ON, agent
@@ -19,11 +22,27 @@ from csiflow.commands.signatures import signatures
 from csiflow.commands.topics import tail, topics
 from csiflow.commands.up import up
 
+
+def _print_version(wanted: bool) -> None:  # noqa: FBT001 - a callback of typer
+    if wanted:
+        typer.echo(f"csiflow {version('csiflow')}")
+        raise typer.Exit
+
+
+def main(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Wi-Fi sensing as a dataflow on Apache Kafka."""
+
+
 app = typer.Typer(
     name="csiflow",
     no_args_is_help=True,
     pretty_exceptions_show_locals=False,
-    help="Wi-Fi sensing as a dataflow on Apache Kafka.",
+    callback=main,
 )
 app.command()(demo)
 app.command()(up)

@@ -10,11 +10,13 @@ from collections.abc import AsyncIterator
 
 import msgspec
 import numpy as np
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer
 from csi_schemas.common import Origin
 from csi_schemas.topics import EVENTS, INTROSPECTION, SENSING
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
+
+from csiflow.following import following
 
 
 class _Window(msgspec.Struct):
@@ -57,7 +59,7 @@ class KafkaTally:
         self.motion_levels: Counter[str] = Counter()
         """Distinct sensing updates by what they conclude; ``undecided`` when they could not say."""
         self.events: Counter[str] = Counter()
-        self._consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False, group_id=None)
+        self._bootstrap = bootstrap
 
     @property
     def snapshots(self) -> int:
@@ -66,29 +68,23 @@ class KafkaTally:
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Count while the context is open; records from before it do not count."""
-        await self._consumer.start()
-        task: asyncio.Task[None] | None = None
-        try:
-            partitions = [
-                TopicPartition(topic.name, number)
-                for topic in (INTROSPECTION, SENSING, EVENTS)
-                for number in range(topic.partitions)
-            ]
-            self._consumer.assign(partitions)
-            await self._consumer.seek_to_end(*partitions)
-            task = asyncio.create_task(self._run(), name="kafka-tally")
-            yield
-        finally:
-            if task is not None:
+        """Count while the context is open; records from before it do not count.
+
+        Raises:
+            csi_runtime.errors.KafkaSetupError: as in ``following``.
+        """
+        async with following(self._bootstrap, INTROSPECTION, SENSING, EVENTS) as consumer:
+            task = asyncio.create_task(self._run(consumer), name="kafka-tally")
+            try:
+                yield
+            finally:
                 task.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
                     await task
-            await self._consumer.stop()
 
-    async def _run(self) -> None:
+    async def _run(self, consumer: AIOKafkaConsumer) -> None:
         while True:
-            for partition, records in (await self._consumer.getmany(timeout_ms=200)).items():
+            for partition, records in (await consumer.getmany(timeout_ms=200)).items():
                 for record in records:
                     message = _decode(record.value)
                     if partition.topic == EVENTS.name:

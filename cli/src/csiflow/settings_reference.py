@@ -32,6 +32,16 @@ _HEAD = """# Settings
 Every setting is an environment variable. This page is made from the settings classes by
 `python -m csiflow.settings_reference`; a test fails when it is stale.
 """
+_ELSEWHERE = """
+## Not of a service
+
+| variable | read by | what |
+| --- | --- | --- |
+| `CSIFLOW_DATA` | tests, benchmarks | Folder of the recordings; by default `../shared/data` beside the checkout. |
+| `CSIFLOW_TEST_KAFKA` | tests | `embedded` or `testcontainers`: insist on one. |
+| `CSIFLOW_MAVEN_REPOSITORY` | `./csiflow` | Maven repository of the embedded Kafka; by default Maven Central. |
+| `CSIFLOW_TOKEN` | `docker-compose.yml` | The gateway's token, in a file `.env` beside it. |
+"""
 
 
 def rows(settings: type[RuntimeSettings], seen: set[str]) -> Iterator[str]:
@@ -71,7 +81,7 @@ def render() -> str:
     for title, settings in sections:
         head = f"\n## {title[0].upper()}{title[1:]}\n\n| variable | default | what |\n| --- | --- | --- |\n"
         parts.append(head + "\n".join(rows(settings, seen)) + "\n")
-    return "".join(parts)
+    return "".join([*parts, _ELSEWHERE])
 
 
 def main() -> int:

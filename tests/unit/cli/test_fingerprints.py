@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
-from collections.abc import AsyncIterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -88,11 +87,6 @@ class Stack:
             begin_s += plan.countdown_s + plan.duration_s
             self.spans.append((begin_s, state))
 
-    @contextlib.asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
-        """Need no broker."""
-        yield
-
     async def values(self, seconds: float) -> list[bytes | None]:  # noqa: ARG002 - nobody waits for a simulation
         """Scan three times; the state is the one the plan has reached."""
         await asyncio.sleep(0)
@@ -106,7 +100,7 @@ def test_a_room_is_learnt_live(monkeypatch: pytest.MonkeyPatch) -> None:
     plan = Plan(STATES, 2, 5.0, 15.0)
 
     async def run_plan() -> tuple[Host, list[Take]]:
-        return await record(lambda: Stack(Room(), plan), plan, None, 5.0)
+        return await record(nullcontext(Stack(Room(), plan)), plan, None, 5.0)
 
     host, takes = asyncio.run(run_plan())
     assert host == Host(NODE, "synthetic")
@@ -129,7 +123,7 @@ def test_a_node_that_is_not_there_or_falls_silent_is_named(monkeypatch: pytest.M
     monkeypatch.setattr("csiflow.fingerprinting.SILENCE_S", 0.0)
 
     async def run_plan(node: str | None) -> None:
-        await record(lambda: Silent(Room(), plan), plan, node, 0.05)
+        await record(nullcontext(Silent(Room(), plan)), plan, node, 0.05)
 
     with pytest.raises(HeardError, match=f"no scan of node 7 .*heard: node {NODE}"):
         asyncio.run(run_plan("7"))

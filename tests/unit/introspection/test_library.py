@@ -55,7 +55,7 @@ def test_the_forms_of_the_adr_is_accepted(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "field", "said"),
     [
-        (lambda c: c.pop("label"), "", "label"),
+        (lambda c: c.pop("label"), "label", "is missing"),
         (lambda c: c.update(length=63), "vectors", "64 rows; length says 63"),
         (lambda c: c.update(length=1, vectors=c["vectors"][:1]), "length", "not within 2-"),
         (lambda c: c["vectors"][5].pop(), "vectors[5]", "15 numbers; the first row has 16"),
@@ -87,6 +87,18 @@ def test_a_bad_file_is_named_with_its_field(
     assert said in problems[0].message
     assert str(problems[0]).startswith("door_open.sig.json")
     assert "docs/signatures.md" in str(problems[0])
+
+
+def test_every_fault_of_a_file_is_named(folder: Path) -> None:
+    """Whoever mends a file by hand is told of all its faults at once, whether of type or of value."""
+    wrong_types = spoil(folder, lambda c: c.update(length="64", rate_hz=[], label=None) or c.pop("captured_at"))
+    assert {problem.field for problem in wrong_types} == {"length", "rate_hz", "label", "captured_at"}
+
+
+def test_every_value_of_a_file_is_checked(folder: Path) -> None:
+    """The same of values that have the right type."""
+    wrong_values = spoil(folder, lambda c: c.update(length=63, rate_hz=0, feature_version=0))
+    assert {problem.field for problem in wrong_values} == {"vectors", "rate_hz", "feature_version"}
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"id": NaN}', "\x00\xff"])

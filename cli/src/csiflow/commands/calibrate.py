@@ -30,8 +30,7 @@ def calibrate(
 ) -> None:
     """Learn the quiet of every stream (or one node's) anew: leave the room, or keep still, until the bars are full.
 
-    The calibration is stored in csi.calibration.v1 and survives restarts. Ctrl-C withdraws what is not finished, and
-    the streams keep the calibration they had.
+    It is stored in csi.calibration.v1 and survives restarts. Ctrl-C withdraws it; the streams keep what they had.
 
     Examples:
 

@@ -43,8 +43,11 @@ def capture_signature(
 ) -> None:
     """Capture a motion as a signature, with a threshold suggested from the takes, and check it.
 
-    A take that does not differ from the quiet before it is refused; live it is recorded again. A signature of
-    another label that it cannot be told apart from is named. Nothing is written before every take was good.
+    A take that does not differ from the quiet before it is refused; live it is recorded again.
+
+    A signature of another label that it cannot be told apart from is named.
+
+    Nothing is written before every take was good.
 
     Examples:
 

@@ -20,7 +20,8 @@ from csi_introspection.cluster.zones import EVERY_NODE
 from csi_runtime.errors import ConfigurationError, KafkaSetupError
 from csi_runtime.settings import load
 from csi_runtime.topics import describe_topics
-from rich.table import Table
+from rich.markup import escape
+from rich.table import Column, Table
 
 from csiflow.commands.options import Json
 from csiflow.output import console, emit_json
@@ -29,7 +30,6 @@ from csiflow.running import run_until_signal
 from csiflow.settings import CliSettings, cli_settings
 
 WANTED_RECEIVE_BUFFER = 4 * 1024 * 1024
-_WAIT = "wait until it is ready"
 _RMEM_MAX = Path("/proc/sys/net/core/rmem_max")
 
 
@@ -55,9 +55,10 @@ def doctor(*, as_json: Json = False) -> None:
     if findings is None:
         raise typer.Exit(130)
     colours = {"ok": "green", "warning": "yellow", "failed": "red"}
-    table = Table("check", "", "found", "what to do")
+    table = Table("check", "", Column("found", overflow="fold"), Column("what to do", overflow="fold"))
     for finding in findings:
-        table.add_row(finding.check, f"[{colours[finding.status]}]{finding.status}[/]", finding.said, finding.remedy)
+        status = f"[{colours[finding.status]}]{finding.status}[/]"
+        table.add_row(finding.check, status, escape(finding.said), escape(finding.remedy))
     console.print(table)
     failed = any(finding.status == "failed" for finding in findings)
     if as_json:
@@ -73,14 +74,18 @@ async def examine(settings: CliSettings) -> list[Finding]:
         ("python", _python),
         ("java", _java),
         ("receive buffer", _receive_buffer),
-        ("udp port", lambda: _udp_port(run, begun)),
-        ("kafka", lambda: _kafka(settings, run, begun)),
-        ("services", lambda: _services(run, begun)),
+        ("udp port", lambda: _udp_port(run)),
+        ("kafka", lambda: _kafka(settings, run)),
+        ("services", lambda: _services(run)),
         ("zones", _zones),
         ("token", lambda: _token(settings)),
     ]
+    unsettled = {"udp port", "services"} if settings.external_kafka else {"udp port", "kafka", "services"}
     findings = []
     for name, check in checks:
+        if begun is not None and name in unsettled:
+            findings.append(Finding(name, "warning", begun, "wait until it is ready"))
+            continue
         try:
             findings.append(await check())
         except (OSError, RuntimeError, aiohttp.ClientError, TimeoutError) as error:
@@ -115,9 +120,7 @@ async def _receive_buffer() -> Finding:
     return Finding("receive buffer", "warning", f"net.core.rmem_max is {limit}: bursts may be lost", remedy)
 
 
-async def _udp_port(run: RunFile | None, begun: str | None) -> Finding:
-    if begun is not None:
-        return Finding("udp port", "warning", begun, _WAIT)
+async def _udp_port(run: RunFile | None) -> Finding:
     if run is not None:
         return Finding("udp port", "ok", f"ingest listens on {run.live}")
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
@@ -130,10 +133,8 @@ async def _udp_port(run: RunFile | None, begun: str | None) -> Finding:
     return Finding("udp port", "ok", "UDP 5005 is free")
 
 
-async def _kafka(settings: CliSettings, run: RunFile | None, begun: str | None) -> Finding:
+async def _kafka(settings: CliSettings, run: RunFile | None) -> Finding:
     bootstrap = settings.external_kafka or (run.bootstrap if run else None)
-    if bootstrap is None and begun is not None:
-        return Finding("kafka", "warning", begun, _WAIT)
     if bootstrap is None:
         return Finding("kafka", "ok", "none runs; csiflow up starts the embedded one")
     try:
@@ -149,9 +150,7 @@ async def _kafka(settings: CliSettings, run: RunFile | None, begun: str | None) 
     return Finding("kafka", "ok", f"{bootstrap}: all topics are as the registry says")
 
 
-async def _services(run: RunFile | None, begun: str | None) -> Finding:
-    if begun is not None:
-        return Finding("services", "warning", begun, _WAIT)
+async def _services(run: RunFile | None) -> Finding:
     if run is None:
         return Finding("services", "ok", "nothing runs here")
     waiting = []

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -81,8 +80,8 @@ def learn(
         if recording is not None:
             host, takes = fingerprinting.cut(recording, _cuts(take or []), plan.duration_s, node)
         else:
-            connect = partial(LiveFrames, bootstrap_servers(app_settings))
-            heard = run_until_signal(fingerprinting.record(connect, plan, node, parse_duration(wait)))
+            source = LiveFrames.running(bootstrap_servers(app_settings))
+            heard = run_until_signal(fingerprinting.record(source, plan, node, parse_duration(wait)))
             if heard is None:
                 console.print("nothing was written")
                 raise typer.Exit(130)
@@ -154,7 +153,12 @@ def _report(document: Fingerprints) -> dict[str, Any]:
 
 @fingerprint.command("list")
 def list_documents(*, folder: Folder = None, as_json: Json = False) -> None:
-    """List the fingerprints of a folder."""
+    """List the fingerprints of a folder.
+
+    Example:
+
+      csiflow fingerprint list --folder fingerprints/
+    """
     from csi_events.multi_bssid.fingerprint.document import SUFFIX, read  # noqa: PLC0415 - as in ``learn``
 
     where = folder or cli_settings().fingerprint_folder
@@ -192,6 +196,10 @@ def check(*, folder: Folder = None, as_json: Json = False) -> None:
     """Read every file of a folder, name what is wrong, and measure which states can be told apart.
 
     Exit code 1 when a file has a problem. States that are not told apart are a warning: the file loads.
+
+    Example:
+
+      csiflow fingerprint check --json | jq '.fingerprints[] | {file, weak}'
     """
     from csi_events.multi_bssid.fingerprint.document import SUFFIX, read  # noqa: PLC0415 - as in ``learn``
 

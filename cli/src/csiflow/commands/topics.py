@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import math
 import sys
+import time
 from typing import Annotated
 
 import typer
-from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaConnectionError
 from csi_runtime.topics import create_topics
-from csi_schemas.topics import BY_NAME, REJECTED
+from csi_schemas.topics import BY_NAME, REJECTED, TopicSpec
+from rich.markup import escape
 
 from csiflow.commands.options import Json
+from csiflow.following import following
 from csiflow.output import console, emit_json, fail
 from csiflow.runfile import bootstrap_servers
 from csiflow.running import run_until_signal
 from csiflow.settings import cli_settings
+
+SILENCE_S = 5.0
+"""Seconds without a record after which tail says so."""
 
 topics = typer.Typer(no_args_is_help=True, help="The Kafka topics csiflow uses.")
 
@@ -62,38 +67,42 @@ def tail(
     """
     if topic not in BY_NAME:
         fail(f"there is no topic {topic!r}; csiflow's topics are {', '.join(BY_NAME)}", 2)
-    bootstrap = bootstrap_servers(cli_settings())
-
-    async def run() -> None:
-        consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, group_id=None, enable_auto_commit=False)
-        try:
-            await consumer.start()
-        except KafkaConnectionError:
-            await consumer.stop()
-            fail(f"no Kafka answers at {bootstrap}: start it, or mend CSIFLOW_KAFKA")
-        try:
-            partitions = [TopicPartition(topic, number) for number in range(BY_NAME[topic].partitions)]
-            consumer.assign(partitions)
-            await (consumer.seek_to_beginning if from_beginning else consumer.seek_to_end)(*partitions)
-            printed = 0
-            async for record in consumer:
-                if node is not None and (record.key or b"").decode(errors="replace").split("/")[0] != node:
-                    continue
-                _print(topic, record.value, record.headers)
-                printed += 1
-                if printed == count:
-                    return
-        finally:
-            await consumer.stop()
-
     try:
-        run_until_signal(run())
+        run_until_signal(_follow(bootstrap_servers(cli_settings()), BY_NAME[topic], node, count, from_beginning))
     except BrokenPipeError:
         sys.stderr.close()  # the reader, such as head, has had enough
 
 
-def _print(topic: str, value: bytes | None, headers: tuple[tuple[str, bytes], ...]) -> None:
-    if topic == REJECTED.name:
+async def _follow(bootstrap: str, topic: TopicSpec, node: str | None, count: int | None, from_beginning: bool) -> None:  # noqa: FBT001 - an option
+    """Print records until there were ``count``; say once when none came for a while, and which nodes' records did."""
+    async with following(bootstrap, topic, from_beginning=from_beginning) as consumer:
+        printed, others, said_at = 0, set[str](), time.monotonic() + SILENCE_S
+        while True:
+            for records in (await consumer.getmany(timeout_ms=200)).values():
+                for record in records:
+                    key = (record.key or b"").decode(errors="replace").split("/")[0]
+                    if node not in {None, key}:
+                        others.add(key)
+                        continue
+                    _print(topic, record.value, record.headers)
+                    printed += 1
+                    if printed == count:
+                        return
+            if not printed and time.monotonic() > said_at:
+                said_at = math.inf
+                console.print(f"waiting: {_silence(topic, node, others)}", soft_wrap=True)
+
+
+def _silence(topic: TopicSpec, node: str | None, others: set[str]) -> str:
+    """Say what has not come, and what has instead."""
+    if node is None:
+        return f"no record of {topic.name} for {SILENCE_S:g} s; csiflow nodes says what ingest hears"
+    heard = f"of {', '.join(sorted(others))}" if others else "none of any other; csiflow nodes says what ingest hears"
+    return escape(f"no record of {topic.name} with the key {node} for {SILENCE_S:g} s, but {heard}")
+
+
+def _print(topic: TopicSpec, value: bytes | None, headers: tuple[tuple[str, bytes], ...]) -> None:
+    if topic is REJECTED:
         said = {name: text.decode(errors="replace") for name, text in headers}
         emit_json({**said, "bytes": len(value or b""), "hex": (value or b"")[:32].hex()})
     else:

@@ -87,14 +87,16 @@ def read(path: Path) -> tuple[Signature | None, list[Problem]]:
         if size > MOST_BYTES:
             too_large = f"{size} bytes; a signature has at most {MOST_BYTES}"
             return None, [Problem(path.name, "", too_large, "this is no signature: move it elsewhere")]
-        signature = _decoder.decode(path.read_bytes())
+        text = path.read_bytes()
     except OSError as error:
         reason = f"cannot be read: {error.strerror or error}"
         return None, [Problem(path.name, "", reason, "make it a file that csiflow may read, or remove it")]
+    try:
+        signature = _decoder.decode(text)
+    except msgspec.ValidationError:
+        return None, [Problem(path.name, where, message) for where, message in _type_faults(text)]
     except msgspec.DecodeError as error:
-        text = str(error)
-        at = _AT.search(text)
-        return None, [Problem(path.name, at.group(1).lstrip(".") if at else "", _AT.sub("", text) if at else text)]
+        return None, [Problem(path.name, "", str(error))]
     problems = [Problem(path.name, where, message) for where, message in _faults(signature)]
     return (None if problems else signature), problems
 
@@ -102,6 +104,24 @@ def read(path: Path) -> tuple[Signature | None, list[Problem]]:
 def is_identity(text: str) -> bool:
     """Whether a signature may have this id: at most 128 letters, digits, ``.``, ``_`` and ``-``."""
     return _ID.fullmatch(text) is not None
+
+
+def _type_faults(text: bytes) -> Iterator[tuple[str, str]]:
+    """Everything that is missing or of the wrong type, as (field, what is wrong); decoding stops at the first."""
+    try:
+        found = msgspec.json.decode(text, type=dict[str, msgspec.Raw])
+    except msgspec.ValidationError as error:
+        yield "", str(error)
+        return
+    for each in msgspec.structs.fields(Signature):
+        if each.encode_name in found:
+            try:
+                msgspec.json.decode(found[each.encode_name], type=each.type)
+            except msgspec.ValidationError as error:
+                at = _AT.search(str(error))
+                yield each.encode_name + (at.group(1) if at else ""), _AT.sub("", str(error))
+        elif each.required:
+            yield each.encode_name, "is missing"
 
 
 def _faults(signature: Signature) -> Iterator[tuple[str, str]]:

@@ -22,7 +22,7 @@ from csi_wifiscan.pace import RELAXED, Pace
 from csi_wifiscan.parsers import PARSERS
 from csi_wifiscan.privacy import Redacted, anonymous
 from csi_wifiscan.scanners import NATIVE_INTERVAL_S, choose, options
-from csi_wifiscan.sender import Sender
+from csi_wifiscan.sender import Sender, parse_address
 from csi_wifiscan.state import begin_session, default_path
 from csi_wifiscan.text import decode
 
@@ -129,6 +129,7 @@ def _list(given: argparse.Namespace) -> int:
 
 
 def _run(given: argparse.Namespace) -> int:
+    parse_address(given.to)  # a mistyped address is named before what this host cannot do
     key = _read_key(given.key_file) if given.key_file else None
     scanner, reasons = choose(given.scanner)
     for name, reason in reasons.items():
