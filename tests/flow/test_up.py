@@ -150,26 +150,3 @@ async def test_an_unknown_topic_is_refused_with_the_list(tmp_path: Path) -> None
     code, _, said = await csiflow(tmp_path, "tail", "csi.motion.v1")
     assert code == 2
     assert "csi.sensing.v1" in said
-
-
-async def test_every_command_has_help_with_an_example(tmp_path: Path) -> None:
-    """``--help`` of each command shows how it is called."""
-    commands = (
-        "demo",
-        "up",
-        "replay",
-        "synthesize",
-        "nodes",
-        "tail",
-        "doctor",
-        "topics create",
-        "capture-signature",
-        "signatures check",
-        "bench",
-        "test",
-        "lint",
-    )
-    outcomes = await asyncio.gather(*(csiflow(tmp_path, *command.split(), "--help") for command in commands))
-    for command, (code, out, said) in zip(commands, outcomes, strict=True):
-        assert code == 0, said
-        assert f"csiflow {command}" in out.split("Example", 1)[-1], f"{command} --help has no example"
