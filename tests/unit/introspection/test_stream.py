@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 import numpy as np
 import pytest
 from csi_introspection import frame, quiet, stream
@@ -138,6 +140,34 @@ def test_samples_and_amplitudes_give_the_same() -> None:
         pairs = iq.reshape(-1, 2).astype(np.float32)
         by_amplitude.advance_amplitude(np.sqrt((pairs**2).sum(1)), EPOCH_NS + round(number * 1e9 / RATE_HZ))
         np.testing.assert_allclose(by_amplitude.result, by_samples.result, atol=2e-4)
+
+
+def test_samples_of_another_type_or_with_gaps_are_refused() -> None:
+    """The compiled step takes its arguments at their word, so what they are is looked at before."""
+    analysed = FrameStream(1, 64, [])
+    feed(analysed, room(READY, 3))
+    assert analysed.stream is not None
+    for wrong in (np.ones(128, np.uint8), np.ones(128, np.int16), np.ones(256, np.int8)[::2]):
+        with pytest.raises(TypeError, match="contiguous int8"):
+            analysed.stream.advance_iq(wrong, 0.04)  # type: ignore[arg-type]  # that is the point
+
+
+def test_a_stream_keeps_the_arrays_that_its_state_borrows() -> None:
+    """Nothing that is thrown away when the library changes is still read: what took its memory changes no answer."""
+    disturbed, spared = FrameStream(1, 64, references()), FrameStream(1, 64, references())
+    iq = room(READY + 60, 8)
+    for analysed in (disturbed, spared):
+        feed(analysed, iq[: READY + 20])
+        analysed.replace_library(references()[1:])
+    assert disturbed.stream is not None
+    gc.collect()
+    sizes = {a.nbytes for a in (*disturbed.stream.matcher, *disturbed.stream.past)}
+    litter = [np.full(size, 0x7F, np.uint8) for size in sizes for _ in range(20)]
+    for number in range(READY + 20, READY + 60):
+        for analysed in (disturbed, spared):
+            feed(analysed, iq[number : number + 1])
+        np.testing.assert_array_equal(disturbed.result, spared.result)
+    assert all((piece == 0x7F).all() for piece in litter)
 
 
 def test_a_frame_without_signal_leaves_the_state() -> None:

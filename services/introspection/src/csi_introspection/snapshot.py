@@ -24,7 +24,7 @@ from csi_introspection.frame import (
     TOP,
 )
 from csi_introspection.regime import NAMES, UNKNOWN
-from csi_introspection.states import CONFIRMED, EMERGING, NONE, RETRACTED
+from csi_introspection.states import CONFIRMED, EMERGING, RETRACTED
 
 if TYPE_CHECKING:
     from csi_schemas.common import Provenance
@@ -33,9 +33,11 @@ if TYPE_CHECKING:
 
     from csi_introspection.stream import FrameStream
 
-_STATES: dict[int, MatchState] = {EMERGING: "emerging", CONFIRMED: "confirmed", RETRACTED: "retracted"}
+_STATES: dict[float, MatchState] = {EMERGING: "emerging", CONFIRMED: "confirmed", RETRACTED: "retracted"}
 _ACTIVE = (EMERGING, CONFIRMED)
 _NOWHERE = Origin("", 0, 0)
+_NOTHING = (-1.0, -1.0)
+"""Number and state of no signature."""
 encode = msgspec.json.Encoder().encode
 
 
@@ -68,8 +70,8 @@ class SnapshotWriter:
         )
         self._places = [Similarity("", 0.0, above_threshold=False) for _ in range(TOP)]
         self._lists = [self._places[:count] for count in range(TOP + 1)]
-        self._shown: list[Signature | None] = [None] * TOP
-        self._states = [NONE] * TOP
+        self._signatures: list[Signature] = []
+        self._shown = [_NOTHING] * TOP
 
     def update(self, stream: FrameStream, timestamp_ns: int, sequence: int, origin: Origin) -> IntrospectionSnapshot:
         """Say what ``stream`` knows after its newest frame. The answer is the same object every time."""
@@ -91,24 +93,22 @@ class SnapshotWriter:
         snapshot.moving = result[MOVING] == 1.0
         snapshot.motion_score = result[SCORE]
         snapshot.not_applicable = stream.not_applicable
-        count = int(result[MATCHES])
+        if stream.signatures is not self._signatures:
+            self._signatures = stream.signatures
+            self._shown = [_NOTHING] * TOP
+        shown = self._shown
+        similarities = self._lists[int(result[MATCHES])]
         at = MATCHES + 1
-        signatures = stream.signatures
-        for place, similarity in enumerate(self._lists[count]):
-            signature = signatures[int(result[at])]
-            if signature is not self._shown[place]:
-                self._shown[place] = signature
+        for place, similarity in enumerate(similarities):
+            number, similarity.score, state, similarity.progress, p = result[at : at + MATCH_FIELDS]
+            similarity.p_value = None if p != p else p  # noqa: PLR0124
+            if (number, state) != shown[place]:
+                shown[place] = (number, state)
+                signature = self._signatures[int(number)]
                 similarity.signature_id = signature.id
                 similarity.label = signature.label
-            similarity.score = result[at + 1]
-            state = int(result[at + 2])
-            if state != self._states[place]:
-                self._states[place] = state
                 similarity.state = _STATES.get(state)
                 similarity.above_threshold = state in _ACTIVE
-            similarity.progress = result[at + 3]
-            p = result[at + 4]
-            similarity.p_value = None if p != p else p  # noqa: PLR0124
             at += MATCH_FIELDS
-        snapshot.top_k_similarity = self._lists[count]
+        snapshot.top_k_similarity = similarities
         return snapshot
