@@ -28,9 +28,12 @@ BLOCK_WINDOWS = 20
 LOW_QUANTILE = 0.2
 RISE_BLOCKS = 10
 """Blocks in a row whose low quantile must lie above the motion threshold before the level rises."""
-URGENT_US, LEISURELY_US, BESIDE_US = 350.0, 110.0, 55.0
+URGENT_US, LEISURELY_US, BESIDE_US = 420.0, 100.0, 40.0
 """What one frame spends on a calibration under way, us, about; the second and third on looking for gain states, which
 is tried for as long as somebody moves and mostly in vain: where nothing else is done with the frame, and beside it."""
+URGENT_FRAMES = 28
+"""Frames that are so urgent: two windows. What is then left of a calibration goes on at leisure, so that even of a wide
+stream few frames are long."""
 SUSPECT_BLOCKS = 3
 """After so many blocks in a row that never were quiet the calibration is suspect."""
 UNSEEN_S = 10.0
@@ -72,6 +75,8 @@ class Baseline:
     """What their next step will take, about."""
     steps: int = 0
     """Frames in which a calibration was worked on, so far."""
+    urgent: int = 0
+    """Urgent frames that are left to the calibration under way."""
 
     @property
     def suspect(self) -> bool:
@@ -113,6 +118,7 @@ class Baseline:
         stretch.add(t_ns, amplitude, rate_hz)
         if stretch.complete:
             self.learning = self._learn(stretch)
+            self.urgent = 0 if stretch.cause == "gain" else URGENT_FRAMES
             if self.learning is None:
                 self._begin(None)
 
@@ -130,9 +136,8 @@ class Baseline:
         if self.learning is None:
             return
         self.steps += 1
-        bearable_us = URGENT_US
-        if self.stretch is not None and self.stretch.cause == "gain":
-            bearable_us = BESIDE_US if beside else LEISURELY_US
+        bearable_us = URGENT_US if self.urgent else BESIDE_US if beside else LEISURELY_US
+        self.urgent = max(0, self.urgent - 1)
         spent_us = 0.0
         while not spent_us or spent_us + self.due_us <= bearable_us:
             spent_us += self.due_us

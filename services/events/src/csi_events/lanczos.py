@@ -21,7 +21,7 @@ from csi_events.rows import Rows, parts
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-VALUE_US, ALONG_US, PAIR_US = 2e-3, 0.8e-3, 0.3
+VALUE_US, ALONG_US, PAIR_US = 2.4e-3, 1e-3, 0.4
 """What one difference, one number of an earlier vector, and one of a pair of the tridiagonal matrix take, about."""
 ROOM = 16
 """Vectors for which there is room at first."""

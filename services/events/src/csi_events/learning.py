@@ -40,8 +40,10 @@ if TYPE_CHECKING:
 
 WIDE = 128
 """With more sub-carriers and more frames than this their products are not made: see :mod:`csi_events.lanczos`."""
-JUDGE_US, MEDIAN_US, RATE_US = 80.0, 40.0, 150.0
+JUDGE_US, MEDIAN_US, RATE_US = 75.0, 60.0, 90.0
 """What judging one direction, taking one median and telling the rate takes, about."""
+FRAME_US, NORM_US = 0.08, 6e-4
+"""What the norm of a frame takes, about, and what each number of it adds."""
 STEP_PRODUCTS = 300_000
 FEWEST_ROWS = 16
 """Products that one step adds up; but those of so many rows or columns at least, as each step goes through all sums."""
@@ -49,8 +51,8 @@ PRODUCT_US, SUM_US = 7e-5, 5e-4
 """What a product and a sum of such a step take, about."""
 BLOCK_US = 50.0
 """A step adds to so many rows of the sums as take this, one at least."""
-MOMENTS_US, LENGTHS_US, SQUARES_US = 1.6e-3, 1.6e-3, 1.6e-3
-TURN_US, ALONG_US, ENERGY_US, JUMPS_US = 1.8e-3, 1.4e-3, 3e-3, 2.8e-3
+MOMENTS_US, LENGTHS_US, SQUARES_US = 2.2e-3, 2.5e-3, 2.9e-3
+TURN_US, ALONG_US, ENERGY_US, JUMPS_US = 2.5e-3, 1.9e-3, 4.5e-3, 3.5e-3
 """What one value of a step takes, about: steps are put together so that a frame has no more than it can bear."""
 
 
@@ -86,6 +88,7 @@ def calibration_in_steps(frames: Kept, t_s: NDArray[np.float64]) -> Steps[Quiet 
     Returns:
         The calibration, or ``None`` when fewer than 4 frames of the stretch are usable or nothing is live.
     """
+    yield FRAME_US * len(frames) + NORM_US * frames.size
     live = yield from live_in_steps(frames)
     rows = yield from StretchRows.of(frames, live)
     count, columns = rows.frames, rows.columns

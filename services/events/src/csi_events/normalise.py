@@ -16,7 +16,7 @@ LIVE_SHARE = 0.05
 """A sub-carrier is live when its median amplitude exceeds this share of the stream's typical one."""
 STEP_VALUES = 1_500
 """Amplitudes of which medians are taken in one step."""
-COLUMN_US, VALUE_US, LAST_US = 0.35, 0.015, 25.0
+COLUMN_US, VALUE_US, LAST_US = 0.4, 0.018, 90.0
 """What such a step takes for a median and for a value, about, and the one that judges all medians."""
 
 

@@ -63,7 +63,13 @@ def frame_rate(t_s: NDArray[np.float64]) -> float:
         t_s: (frames,) receive times, s, ascending; at least two.
     """
     for step in RATE_STEPS:
-        lasts = t_s[step:] - t_s[:-step]
-        if len(lasts) and np.quantile(lasts, BATCHED) > BATCHED * np.median(lasts):
-            return float(step / max(np.median(lasts), step * LEAST_INTERVAL_S))
+        lasts = np.sort(t_s[step:] - t_s[:-step])
+        if not len(lasts):
+            break
+        median = 0.5 * (lasts[(len(lasts) - 1) // 2] + lasts[len(lasts) // 2])
+        place = BATCHED * (len(lasts) - 1)
+        below = int(place)
+        short = lasts[below] + (place - below) * (lasts[min(below + 1, len(lasts) - 1)] - lasts[below])
+        if short > BATCHED * median:
+            return float(step / max(median, step * LEAST_INTERVAL_S))
     return float((len(t_s) - 1) / max(t_s[-1] - t_s[0], (len(t_s) - 1) * LEAST_INTERVAL_S))

@@ -24,8 +24,10 @@ if TYPE_CHECKING:
 
 STEP_VALUES = 10_000
 """Amplitudes that one step looks at."""
-SCALE_US, LEVEL_US, ALONG_US = 1.4e-3, 1.6e-2, 1.9e-3
+SCALE_US, LEVEL_US, ALONG_US = 2.2e-3, 3e-3, 2e-3
 """What one amplitude of a step takes, about: norms of frames, gains of rows, and what they hold of a direction."""
+PART_US, LEVELLING_US = 0.045, 45.0
+"""What one part of a band adds to the gains of a row, and what a step that makes them takes, one row at least."""
 
 _SCALES = "void({0}[:,::1], boolean, int64[::1], int64[::1], int64, int64, float64[:,::1], boolean[::1])"
 
@@ -200,8 +202,11 @@ class StretchRows:
         """Divide all rows by their gain over ``profile`` from now on (:mod:`csi_events.band_gain`), in steps."""
         heard = np.diff(self.edges) > 0
         bands = band_parts(self.live)
-        for first, stop in parts(self.frames, self.columns):
-            yield LEVEL_US * (stop - first) * self.columns
+        row_us = LEVEL_US * self.columns + PART_US * bands[:, 1:].size
+        step = max(1, int(LEVELLING_US / row_us))
+        for first in range(0, self.frames, step):
+            stop = min(first + step, self.frames)
+            yield row_us * (stop - first)
             gains = np.ones((stop - first, len(bands)))
             write_gains(self.part(first, stop), profile, bands, gains)
             self.scale[np.ix_(self.numbers[first:stop], np.flatnonzero(heard))] /= gains
