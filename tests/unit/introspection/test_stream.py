@@ -152,7 +152,7 @@ def test_samples_of_another_type_or_with_gaps_are_refused() -> None:
             analysed.stream.advance_iq(wrong, 0.04)  # type: ignore[arg-type]  # that is the point
 
 
-def test_a_stream_keeps_the_arrays_that_its_state_borrows() -> None:
+def test_a_stream_keeps_the_arrays_that_its_kernels_borrow() -> None:
     """Nothing that is thrown away when the library changes is still read: what took its memory changes no answer."""
     disturbed, spared = FrameStream(1, 64, references()), FrameStream(1, 64, references())
     iq = room(READY + 60, 8)

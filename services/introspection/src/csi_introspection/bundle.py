@@ -2,8 +2,8 @@
 
 A numba structref: one reference to a record whose fields are the arrays, and named tuples of arrays, of every stage.
 
-The record borrows its arrays. Counting references to them, which kernels do wherever they name one, took a third of a
-frame's time; of what nobody owns there is nothing to count. So whoever has the state must have the arrays too.
+Kernels count a reference wherever they name an array, which took a third of a frame's time. So the fields they name
+are borrowed: of what nobody owns there is nothing to count. ``owners`` keeps the arrays.
 """
 
 from __future__ import annotations
@@ -42,8 +42,9 @@ FIELDS = (
     "past",
     "amplitude",
     "out",
+    "owners",
 )
-"""What ``stream.advance_frame`` documents."""
+"""What ``stream.advance_frame`` documents; last, all of it again, which no kernel names."""
 
 
 @structref.register
@@ -77,7 +78,7 @@ def _without_owner(context: Any, builder: Any, kind: Any, value: Any) -> Any:
 
 
 def _borrow(_: Any, fields: Any) -> Any:
-    """Return a tuple of arrays, and of tuples of arrays, whose memory stays with whoever passed them."""
+    """Return a tuple of arrays, and of tuples of arrays, without their hold on the memory."""
     return fields(fields), lambda context, builder, signature, arguments: _without_owner(
         context, builder, signature.args[0], arguments[0]
     )
@@ -88,5 +89,5 @@ borrow = intrinsic(_borrow)
 
 @kernel
 def bundle(*fields: Any) -> Any:
-    """Make the state from its ``FIELDS``, in their order; whoever calls keeps these for as long as the state."""
-    return State(*borrow(fields))
+    """Make the state from its ``FIELDS``, in their order, but for the owners."""
+    return State(*borrow(fields), fields)

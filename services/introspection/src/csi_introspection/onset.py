@@ -22,7 +22,7 @@ from csi_introspection.onset_caution import BRIEF_S, count_false_starts
 from csi_introspection.onset_channels import CHANNELS, PAIR, compare, weigh_frame
 from csi_introspection.onset_evidence import DISPLACED, RING, SCALES
 from csi_introspection.onset_frames import INVERSE, average_groups, group_size, is_gap, keep_frame, keep_rest
-from csi_introspection.onset_noise import COUNT, LEVEL, learn_levels, learn_noise, refresh_scales
+from csi_introspection.onset_noise import COUNT, ENERGY, LEVEL, learn_levels, learn_noise, refresh_scales
 from csi_introspection.onset_tail import (
     BINS,
     BLOCK,
@@ -103,7 +103,7 @@ class OnsetArrays(NamedTuple):
     noise: Float64
     """(4, G) see ``onset_frames.ORIGIN``."""
     levels: Float64
-    """(scales, 2) see ``onset_noise.COUNT``."""
+    """(scales, 3) see ``onset_noise.COUNT``."""
     channels: Float64
     """(CHANNELS, PENDING + DELAY) see ``onset_tail.EVIDENCE``."""
     tails: Float64
@@ -142,7 +142,7 @@ def new_onset(
         np.zeros((2, RING, groups)),
         np.zeros((9, groups), np.float32),
         noise,
-        np.zeros((len(SCALES), 2)),
+        np.zeros((len(SCALES), 3)),
         channels,
         np.zeros((CHANNELS, BINS)),
     )
@@ -223,7 +223,7 @@ def advance_onset(
         sums: (2, RING, G).
         recent: (9, G).
         noise: (4, G).
-        levels: (scales, 2).
+        levels: (scales, 3).
         channels: (CHANNELS, PENDING + DELAY).
         tails: (CHANNELS, BINS).
         values: (D) the frame, free of gain. A frame with a number that is not finite is passed over.
@@ -239,14 +239,13 @@ def advance_onset(
     newest = state.frames % 5
     average_groups(values, state.group, recent[newest])
     step = keep_frame(state, sums, recent, noise)
-    energies = np.empty(len(SCALES))
-    weigh_frame(state, sums, recent, noise, levels, channels, energies)
+    weigh_frame(state, sums, recent, noise, levels, channels)
     if judge(state, channels, dt_s):
         if state.seen > SETTLE:
-            learn_levels(levels, energies)
+            learn_levels(levels)
         if state.frames > 1:
             learn_noise(state, noise, recent[newest], recent[(newest + 4) % 5], step)
-    state.energy += max(energies[0], 0.0)
+    state.energy += max(levels[0, ENERGY], 0.0)
     c = state.block
     if c < CHANNELS:  # one channel a frame: no frame costs much more than another
         blocks_per_hour = 3600.0 / (BLOCK * max(state.interval_s, 1e-4))

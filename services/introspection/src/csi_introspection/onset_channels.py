@@ -10,7 +10,7 @@ from csi_introspection._compile import kernel
 from csi_introspection.arrays import Float32, Float64, Record
 from csi_introspection.onset_evidence import LEAST, SCALES, weigh_return, weigh_scale
 from csi_introspection.onset_frames import INVERSE, REST
-from csi_introspection.onset_noise import LEVEL
+from csi_introspection.onset_noise import ENERGY, LEVEL
 from csi_introspection.onset_tail import EVIDENCE, FLOOR, KINDS, LOWEST, PEAK, THRESHOLD
 
 PAIR = KINDS * len(SCALES)
@@ -28,17 +28,17 @@ LASTING = 0.3
 
 @kernel
 def weigh_frame(
-    state: Record, sums: Float64, recent: Float32, noise: Float64, levels: Float64, channels: Float64, energies: Float64
+    state: Record, sums: Float64, recent: Float32, noise: Float64, levels: Float64, channels: Float64
 ) -> None:
-    """Compute the evidence of every channel; scales that need more frames have none."""
+    """Compute every scale's energy and the evidence of every channel; scales that need more frames have none."""
     state.score = log(LEAST)
     slow = state.interval_s >= SLOW_S
     channels[PAIR, EVIDENCE] = LOWEST - 1.0
     for j in range(len(SCALES)):
-        energies[j] = -1.0
+        levels[j, ENERGY] = -1.0
         evidence = channels[KINDS * j : KINDS * (j + 1), EVIDENCE]
         if state.frames >= 4 * SCALES[j]:
-            energies[j], strength, pair = weigh_scale(
+            levels[j, ENERGY], strength, pair = weigh_scale(
                 sums, recent[5:], noise[INVERSE], state.frames, SCALES[j], levels[j, LEVEL], evidence
             )
             state.score = max(state.score, strength)

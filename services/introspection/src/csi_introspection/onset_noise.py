@@ -19,8 +19,8 @@ OUTLIER = 4.0
 _EVEN, _ROUNDING = 0.3, 1e-5
 """Least noise deviation, as a share of the mean over dimensions and of the frame's root mean square."""
 
-COUNT, LEVEL = range(2)
-"""Columns of a scale's level: frames behind it, mean squared displacement."""
+COUNT, LEVEL, ENERGY = range(3)
+"""Columns of a scale's level: frames behind it, mean squared displacement, that of the newest frame (-1: not known)."""
 
 
 @kernel
@@ -39,10 +39,10 @@ def learn_noise(state: Record, noise: Float64, newest: Float32, before: Float32,
 
 
 @kernel
-def learn_levels(levels: Float64, energies: Float64) -> None:
-    """Take a quiet frame's squared displacements into the levels; scales that had no baseline have -1."""
+def learn_levels(levels: Float64) -> None:
+    """Take a quiet frame's squared displacements into the levels."""
     for j in range(levels.shape[0]):
-        level, energy = levels[j], energies[j]
+        level, energy = levels[j], levels[j, ENERGY]
         if energy >= 0.0:
             level[COUNT] += 1.0
             if level[LEVEL] > 0.0:

@@ -20,6 +20,7 @@ from csi_introspection.frame import (
     MOVING,
     ONSET,
     REGIME,
+    RESULT_SIZE,
     SCORE,
     TOP,
 )
@@ -36,8 +37,8 @@ if TYPE_CHECKING:
 _STATES: dict[float, MatchState] = {EMERGING: "emerging", CONFIRMED: "confirmed", RETRACTED: "retracted"}
 _ACTIVE = (EMERGING, CONFIRMED)
 _NOWHERE = Origin("", 0, 0)
-_NOTHING = (-1.0, -1.0)
-"""Number and state of no signature."""
+_NOTHING = [-1.0] * RESULT_SIZE
+"""A result of no signatures."""
 encode = msgspec.json.Encoder().encode
 
 
@@ -71,7 +72,7 @@ class SnapshotWriter:
         self._places = [Similarity("", 0.0, above_threshold=False) for _ in range(TOP)]
         self._lists = [self._places[:count] for count in range(TOP + 1)]
         self._signatures: list[Signature] = []
-        self._shown = [_NOTHING] * TOP
+        self._result = _NOTHING
 
     def update(self, stream: FrameStream, timestamp_ns: int, sequence: int, origin: Origin) -> IntrospectionSnapshot:
         """Say what ``stream`` knows after its newest frame. The answer is the same object every time."""
@@ -93,18 +94,19 @@ class SnapshotWriter:
         snapshot.moving = result[MOVING] == 1.0
         snapshot.motion_score = result[SCORE]
         snapshot.not_applicable = stream.not_applicable
-        if stream.signatures is not self._signatures:
-            self._signatures = stream.signatures
-            self._shown = [_NOTHING] * TOP
-        shown = self._shown
+        before, self._result = self._result, result
+        if stream.signatures is not self._signatures or result[MATCHES] != before[MATCHES]:
+            self._signatures, before = stream.signatures, _NOTHING
         similarities = self._lists[int(result[MATCHES])]
         at = MATCHES + 1
-        for place, similarity in enumerate(similarities):
-            number, similarity.score, state, similarity.progress, p = result[at : at + MATCH_FIELDS]
+        for similarity in similarities:
+            similarity.score = result[at + 1]
+            similarity.progress = result[at + 3]
+            p = result[at + 4]
             similarity.p_value = None if p != p else p  # noqa: PLR0124
-            if (number, state) != shown[place]:
-                shown[place] = (number, state)
-                signature = self._signatures[int(number)]
+            state = result[at + 2]
+            if result[at] != before[at] or state != before[at + 2]:
+                signature = self._signatures[int(result[at])]
                 similarity.signature_id = signature.id
                 similarity.label = signature.label
                 similarity.state = _STATES.get(state)
