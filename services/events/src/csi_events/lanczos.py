@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 VALUE_US, ALONG_US, PAIR_US = 2.4e-3, 1e-3, 0.4
 """What one difference, one number of an earlier vector, and one of a pair of the tridiagonal matrix take, about."""
-ROOM = 16
-"""Vectors for which there is room at first."""
+ROOM = 4
+"""Vectors for which room is made at a time: one of a wide stream is as large as two of its frames."""
 MOST_STEPS = 128
 """Vectors at most: with more than a third of that above the bound it is motion that stands out, not gain, and those
 that have not settled by then are left out."""

@@ -45,27 +45,26 @@ def antenna_products(iq: NDArray[np.integer], shared: NDArray[np.int64], product
         return
     groups = min(GROUPS, width)
     pairs = len(products) // groups
-    real, imaginary = np.empty((antennas, width)), np.empty((antennas, width))
+    real, imaginary, inverse_rms = np.empty((antennas, width)), np.empty((antennas, width)), np.empty(antennas)
     for a in range(antennas):
         power = 0.0
         for k in range(width):
             i, q = float(iq[a, shared[k], 0]), float(iq[a, shared[k], 1])
             power += i * i + q * q
             real[a, k], imaginary[a, k] = i, q
-        inverse_rms = 1.0 / (np.sqrt(power / width) + 1e-9)
-        for k in range(width):
-            real[a, k] *= inverse_rms
-            imaginary[a, k] *= inverse_rms
+        inverse_rms[a] = 1.0 / (np.sqrt(power / width) + 1e-9)
     pair = 0
     for a in range(antennas):
         for b in range(a + 1, antennas):
             if pair == pairs:
                 return
+            real_a, imaginary_a, real_b, imaginary_b = real[a], imaginary[a], real[b], imaginary[b]
             for g in range(groups):
                 first, stop = g * width // groups, (g + 1) * width // groups
-                mean_real, mean_imaginary = 0.0, 0.0
+                sum_real, sum_imaginary = 0.0, 0.0  # of whole numbers, and so without an error
                 for k in range(first, stop):
-                    mean_real += real[a, k] * real[b, k] + imaginary[a, k] * imaginary[b, k]
-                    mean_imaginary += imaginary[a, k] * real[b, k] - real[a, k] * imaginary[b, k]
-                products[pair * groups + g] = complex(mean_real, mean_imaginary) / (stop - first)
+                    sum_real += real_a[k] * real_b[k] + imaginary_a[k] * imaginary_b[k]
+                    sum_imaginary += imaginary_a[k] * real_b[k] - real_a[k] * imaginary_b[k]
+                scale = inverse_rms[a] * inverse_rms[b] / (stop - first)
+                products[pair * groups + g] = complex(sum_real * scale, sum_imaginary * scale)
             pair += 1
