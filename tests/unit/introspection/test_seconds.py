@@ -193,6 +193,19 @@ def test_what_was_learnt_at_a_quiet_that_was_none_is_void() -> None:
     assert matcher.tails[0, tail.LIMIT] == np.inf
 
 
+def test_nothing_of_what_is_void_is_fitted() -> None:
+    """After ``unlearn`` few seconds give the tail that they give a stream that has seen no others."""
+    rng = np.random.default_rng(5)
+    matcher, fresh = matcher_of(made()), matcher_of(made())
+    restless(matcher, 1e3 * rng.exponential(size=2 * tail.KEPT))
+    unlearn(matcher)
+    seconds = rng.exponential(size=tail.FEWEST_RESTLESS)
+    for each in (matcher, fresh):
+        restless(each, seconds)
+    assert matcher.restless_counts[0] == tail.FEWEST_RESTLESS
+    np.testing.assert_array_equal(matcher.restless_tails, fresh.restless_tails)
+
+
 def test_a_new_unit_scales_what_restless_seconds_taught() -> None:
     """With half the deviation evidence is four times as much: in the rings, in the queue and in the limit."""
     matcher = matcher_of(made())

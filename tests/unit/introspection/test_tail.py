@@ -30,7 +30,8 @@ MANY = 40_000
 def fitted(values: Float64, noise: float = 0.0) -> Float64:
     """Return the tail of all of ``values``."""
     tail = np.zeros(4)
-    fit_tail(values.astype(np.float32), len(values), noise, np.zeros(len(values), np.float32), tail)
+    single = values.astype(np.float32)
+    fit_tail(single, len(values), noise, np.argsort(single), np.zeros(len(values), np.float32), tail)
     return tail
 
 
@@ -89,9 +90,24 @@ def test_only_the_first_values_count_in_any_order(count: int) -> None:
     values[:count] = rng.exponential(size=count)
     tail, work = np.zeros(4), np.zeros(KEPT, np.float32)
     kept = values.copy()
-    fit_tail(values, count, 0.0, work, tail)
+    fit_tail(values, count, 0.0, np.arange(KEPT), work, tail)
     np.testing.assert_array_equal(values, kept)
     np.testing.assert_allclose(tail, fitted(rng.permutation(values[:count])))
+
+
+@given(st.lists(st.tuples(st.integers(1, 2 * KEPT), st.floats(-5, 50, width=32)), min_size=1, max_size=12))
+def test_the_order_of_the_last_fit_serves_the_next(learnt: list[tuple[int, float]]) -> None:
+    """However many seconds were learnt since the last fit, over the oldest or not, the fit is that of a fresh order."""
+    maxima, counts, order = np.zeros((1, KEPT), np.float32), np.zeros(1, np.int64), np.arange(KEPT)
+    tail, work = np.zeros(4), np.zeros(KEPT, np.float32)
+    for seconds, least in learnt:
+        for second in range(seconds + 4):
+            keep_maximum(maxima, counts, 0, least + (7 * second) % 11)
+        count = min(int(counts[0]), KEPT)
+        fit_tail(maxima[0], count, 0.1, order, work, tail)
+        np.testing.assert_array_equal(maxima[0][order[:count]], np.sort(maxima[0][:count]))
+        assert sorted(order) == list(range(KEPT))
+        np.testing.assert_array_equal(tail, fitted(maxima[0][:count], 0.1))
 
 
 def test_the_scale_is_no_less_than_the_noise() -> None:

@@ -30,6 +30,8 @@ class Past(NamedTuple):
     """(n + 1, tail.KEPT) most advantage of calm seconds; the last row is work space."""
     counts: Int64
     """(n) calm seconds seen."""
+    order: Int64
+    """(n, tail.KEPT) places in ``maxima``, by their values when the tail was last fitted."""
     lately: Float32
     """(n, tail.PENDING) most advantage of the last seconds, newest first, as many as ``delay`` says."""
     lately_restless: Int64
@@ -40,6 +42,8 @@ class Past(NamedTuple):
     """(n, tail.KEPT) most advantage of restless seconds."""
     restless_counts: Int64
     """(n) restless seconds seen."""
+    restless_order: Int64
+    """(n, tail.KEPT) as ``order``, of ``restless``."""
     restless_tails: Float64
     """(n, 6) their tails, of which no limits are used."""
 
@@ -58,16 +62,18 @@ def new_past(templates: Sequence[Template], row_rate_hz: float) -> Past:
         waiting=np.zeros(1 + tail.PENDING, np.int64),
         maxima=np.zeros((n + 1, tail.KEPT), np.float32),
         counts=np.zeros(n, np.int64),
+        order=np.tile(np.arange(tail.KEPT), (n, 1)),
         lately=np.zeros((n, tail.PENDING), np.float32),
         lately_restless=np.zeros((KINDS, tail.PENDING), np.int64),
         delay=np.array([min(tail.PENDING, 1 + ceil(rows / row_rate_hz))], np.int64),
         restless=np.zeros((n, tail.KEPT), np.float32),
         restless_counts=np.zeros(n, np.int64),
+        restless_order=np.tile(np.arange(tail.KEPT), (n, 1)),
         restless_tails=np.zeros((n, 6)),
     )
 
 
 def keep(now: Past, k: int, before: Past, old: int) -> None:
     """Let signature ``k`` know what ``before`` knows of ``old``, but for the seconds that still waited."""
-    for name in ("maxima", "counts", "restless", "restless_counts", "restless_tails"):
+    for name in ("maxima", "counts", "order", "restless", "restless_counts", "restless_order", "restless_tails"):
         getattr(now, name)[k] = getattr(before, name)[old]

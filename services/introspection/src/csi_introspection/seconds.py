@@ -65,7 +65,7 @@ def fit_calm(matcher: Matcher, past: Past, k: int) -> None:
     if past.counts[k] >= FEWEST_FITTED:
         count = min(past.counts[k], tail.KEPT)
         work = past.maxima[past.counts.size]
-        tail.fit_tail(past.maxima[k], count, noise_of(matcher, k), work, matcher.tails[k])
+        tail.fit_tail(past.maxima[k], count, noise_of(matcher, k), past.order[k], work, matcher.tails[k])
     set_limits(matcher, past, k)
 
 
@@ -75,7 +75,8 @@ def fit_restless(matcher: Matcher, past: Past, k: int) -> None:
     if past.restless_counts[k] >= tail.FEWEST_RESTLESS:
         count = min(past.restless_counts[k], tail.KEPT)
         work = past.maxima[past.counts.size]
-        tail.fit_tail(past.restless[k], count, noise_of(matcher, k), work, past.restless_tails[k])
+        order = past.restless_order[k]
+        tail.fit_tail(past.restless[k], count, noise_of(matcher, k), order, work, past.restless_tails[k])
     set_limits(matcher, past, k)
 
 
@@ -118,6 +119,8 @@ def unlearn(matcher: Matcher, past: Past) -> None:
     past.restless_counts.fill(0)
     past.lately_restless.fill(FORGIVEN)
     for k in range(past.counts.size):
+        for place in range(tail.KEPT):
+            past.order[k, place] = past.restless_order[k, place] = place
         set_limits(matcher, past, k)
 
 

@@ -29,19 +29,36 @@ above which a match is promoted, and that below which it ends. The last two are 
 
 
 @kernel
-def fit_tail(maxima: Float32, count: int, noise: float, work: Float32, tail: Float64) -> None:
+def put_in_order(maxima: Float32, count: int, order: Int64) -> None:
+    """Bring ``order``, the places 0 .. count - 1 of ``maxima`` in any order, to rising values.
+
+    By insertion: one second after the last time all but one of them are in order already.
+    """
+    for i in range(1, count):
+        place = order[i]
+        before = i - 1
+        while before >= 0 and maxima[order[before]] > maxima[place]:
+            order[before + 1] = order[before]
+            before -= 1
+        order[before + 1] = place
+
+
+@kernel
+def fit_tail(maxima: Float32, count: int, noise: float, order: Int64, work: Float32, tail: Float64) -> None:
     """Fit the upper half of the first ``count`` (>= 4) of ``maxima``.
 
     Args:
         maxima: (KEPT) evidence, any order.
         count: How many there are.
         noise: Least scale: what evidence owes to the quiet's own noise when nothing resembles the signature.
+        order: (>= count) see ``put_in_order``; kept from one fit to the next.
         work: (>= KEPT) work space.
         tail: (>= 4) its first four receive the fit, see ``THRESHOLD``.
     """
     ordered = work[:count]
-    ordered[:] = maxima[:count]
-    ordered.sort()
+    put_in_order(maxima, count, order)
+    for i in range(count):
+        ordered[i] = maxima[order[i]]
     middle = count // 2
     threshold = np.float64(ordered[middle])
     n = count - middle - 1
