@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from csi_events.arrival import ODD, ROUGH, mend
+from csi_events.arrival import ODD, ROUGH, STILL, mend
 from csi_events.band_gain import band_parts, level_rows
 from csi_events.breathing import GROUPS
 from csi_events.learning import calibrate
@@ -49,17 +49,23 @@ def mended(
 ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     """Rows without bad frames, and the score each had when it was newest, if that is asked for.
 
-    Bad is what is unlike both its neighbours while they are alike, if neighbouring sub-carriers do not share it.
-    A row is judged when the next has come, by those before it as they are by then.
+    Bad is what is, gain left out, unlike both its neighbours while they are alike, if neighbouring sub-carriers do not
+    share it or those neighbours differ by noise alone. A row is judged when the next has come, by those before it as
+    they are by then.
     """
     x, scores = x.copy(), []
+    noise = 2.0 * x.shape[1]
     for i in range(len(x)):
         if i >= 2:
-            before, middle, after = (x[i - 2 : i + 1] * quiet.inverse_noise).astype(float)
+            ungained = x[i - 2 : i + 1].astype(float)
+            for read, write in zip(*quiet.gain, strict=True):
+                ungained -= np.outer(ungained @ read, write)
+            before, middle, after = ungained * quiet.inverse_noise
             near = min(np.sum((middle - before) ** 2), np.sum((middle - after) ** 2))
+            apart = np.sum((after - before) ** 2)
             odd = middle - (before + after) / 2
             rough = np.sum(odd[1:] * odd[:-1]) <= ROUGH * np.sum(odd**2)
-            if near > ODD * max(np.sum((after - before) ** 2), 2.0 * x.shape[1]) and rough:
+            if near > ODD * max(apart, noise) and (rough or apart <= STILL * noise):
                 x[i - 1] = (x[i - 2] + x[i]) / 2
         if scored:
             newest = x[max(0, i - 63) : i + 1]
@@ -88,11 +94,13 @@ def test_frames_one_by_one_say_what_whole_windows_say(antennas: int, rate_hz: fl
         np.testing.assert_allclose(window.x, kept, rtol=1e-5)
         edges = group_edges(quiet.live, GROUPS)
         np.testing.assert_allclose(window.grouped[: mine.sum()], oracle.group_means(plain[mine], edges), rtol=1e-5)
-        np.testing.assert_allclose(window.scores, scores[mine], atol=1e-4)
+        np.testing.assert_allclose(
+            window.scores, scores[mine], atol=1e-3
+        )  # roots of small differences, single-precision
         middle = window.score()
         known = scores[mine][~np.isnan(scores[mine])]
         assert (middle is None) == (not len(known))
-        assert middle is None or middle == pytest.approx(float(np.median(known)), abs=1e-4)
+        assert middle is None or middle == pytest.approx(float(np.median(known)), abs=1e-3)
         if mine.any():
             assert window.variance == pytest.approx(float(x[mine].astype(float).var(axis=0).mean()), rel=1e-4, abs=1e-7)
         y = (kept * quiet.inverse_noise).astype(float)
@@ -130,24 +138,52 @@ def test_the_order_of_arrival_does_not_matter(antennas: int, order: list[int], s
 
 
 def test_only_a_bad_frame_is_mended() -> None:
-    """A lone odd frame becomes the mean of its neighbours; a step, two odd frames, noise and a body's jerk stay."""
+    """A lone odd frame becomes the mean of its neighbours; a step, two odd frames, noise and a body's jerk stay.
+
+    What neighbouring sub-carriers share is a jerk where it leaves the body elsewhere, and a bad frame where it leaves
+    nothing.
+    """
     rng = np.random.default_rng(4)
     inverse_noise = np.full(30, 50.0, np.float32)
     still = (1.0 + 0.02 * rng.standard_normal((4, 30))).astype(np.float32)
-    lone, step, pair, jerk = (still.copy() for _ in range(4))
+    lone, step, pair, jerk, back = (still.copy() for _ in range(5))
     odd = rng.choice((-0.5, 0.5), 30).astype(np.float32)
+    smooth = 0.5 * np.sin(0.2 * np.arange(30, dtype=np.float32))
     lone[1] += odd
     step[1:] += odd
     pair[1:3] += odd
-    jerk[1] += 0.5 * np.sin(0.2 * np.arange(30, dtype=np.float32))
+    jerk[1] += smooth
+    jerk[2:] += 0.16 * smooth
+    back[1] += smooth
+    none = np.zeros((0, 30), np.float32)
     for rows in (still, step, pair, jerk):
         before = rows.copy()
-        assert not mend(rows, 1, inverse_noise)
-        assert not mend(rows, 2, inverse_noise)
+        assert not mend(rows, 1, none, none, inverse_noise)
+        assert not mend(rows, 2, none, none, inverse_noise)
         np.testing.assert_array_equal(rows, before)
-    assert mend(lone, 1, inverse_noise)
-    np.testing.assert_allclose(lone[1], (still[0] + still[2]) / 2, rtol=1e-6)
-    np.testing.assert_array_equal(lone[[0, 2, 3]], still[[0, 2, 3]])
+    for rows in (lone, back):
+        assert mend(rows, 1, none, none, inverse_noise)
+        np.testing.assert_allclose(rows[1], (still[0] + still[2]) / 2, rtol=1e-6)
+        np.testing.assert_array_equal(rows[[0, 2, 3]], still[[0, 2, 3]])
+
+
+def test_a_bad_frame_between_two_gain_states_is_mended() -> None:
+    """Neighbours that differ by gain alone are alike; a jump of the gain itself is no bad frame."""
+    rng = np.random.default_rng(5)
+    inverse_noise = np.full(30, 50.0, np.float32)
+    direction = (np.linspace(-1.0, 1.0, 30) / np.linalg.norm(np.linspace(-1.0, 1.0, 30))).astype(np.float32)[None]
+    rows = (1.0 + 0.02 * rng.standard_normal((3, 30))).astype(np.float32)
+    rows[2] += 3.0 * direction[0]
+    bad = rows.copy()
+    bad[1] += rng.choice((-0.5, 0.5), 30).astype(np.float32)
+    none = np.zeros((0, 30), np.float32)
+    assert not mend(bad.copy(), 1, none, none, inverse_noise)
+    assert mend(bad, 1, direction, direction, inverse_noise)
+    np.testing.assert_allclose(bad[1], (rows[0] + rows[2]) / 2, rtol=1e-6)
+    jump = rows.copy()
+    jump[[1, 2]] = rows[[2, 1]]
+    assert not mend(jump, 1, direction, direction, inverse_noise)
+    np.testing.assert_array_equal(jump, rows[[0, 2, 1]])
 
 
 def test_a_calibration_is_taken_up_between_windows_only() -> None:

@@ -219,14 +219,13 @@ class OpenWindow:
             products = np.zeros((count + FRAMES, count + FRAMES))
             products[:count, :count] = self.products
             self.products = products
-        mended = self.before + count >= 2 and mend(self.rows, self.before + count - 1, quiet.inverse_noise)
+        newest = self.before + count
+        mended = newest >= 2 and mend(self.rows, newest - 1, *quiet.gain, quiet.inverse_noise)
         if mended and count:
             add_products(self.rows[self.before :], count - 1, quiet.inverse_noise, self.products)
         add_products(self.rows[self.before :], count, quiet.inverse_noise, self.products)
         self.scores.append(
-            newest_score(
-                self.rows, self.before + count + 1, *quiet.gain, quiet.inverse_noise, quiet.widths, quiet.level
-            )
+            newest_score(self.rows, newest + 1, *quiet.gain, quiet.inverse_noise, quiet.widths, quiet.level)
         )
 
     def sort(self, layout: Layout | None, quiet: Quiet | None) -> None:
