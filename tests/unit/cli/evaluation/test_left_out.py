@@ -68,6 +68,7 @@ def test_the_replay_decides_as_the_product_did(tmp_path: Path) -> None:
 def test_a_row_does_not_depend_on_its_own_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Changing everything about one source leaves the constants it is judged with as they were, within the ranges."""
     monkeypatch.setattr(left_out, "DRAWS", 30)
+    monkeypatch.setattr(left_out, "SEARCHED", replace(left_out.SEARCHED, best=20))
     monkeypatch.setattr(left_out, "REFINED", 10)
     traces = [traced(tmp_path, f"s{seed}", seed)[0] for seed in range(3)]
     before = rows(traces)
@@ -85,6 +86,7 @@ def test_copies_of_the_others_are_searched_on_and_never_those_of_the_left_out(
 ) -> None:
     """Every copy the command makes serves the searches without other sources and the one with all, and no row."""
     monkeypatch.setattr(left_out, "DRAWS", 30)
+    monkeypatch.setattr(left_out, "SEARCHED", replace(left_out.SEARCHED, best=20))
     monkeypatch.setattr(left_out, "REFINED", 1)
     asked: set[frozenset[tuple[str, str]]] = set()
     judged: list[str] = []
@@ -137,6 +139,7 @@ def test_reliability_counts_every_start_once(tmp_path: Path) -> None:
 def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two folders give a row each with both judgements; one folder is refused."""
     monkeypatch.setattr(left_out, "DRAWS", 30)
+    monkeypatch.setattr(left_out, "SEARCHED", replace(left_out.SEARCHED, best=20))
     monkeypatch.setattr(left_out, "REFINED", 5)
     for seed in range(2):
         write(tmp_path / f"s{seed}" / "room.npz", VISIT, seed=seed)
