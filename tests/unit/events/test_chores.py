@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from csi_events.chores import FIRST_US, SHARE_US, Chores
+import pytest
+from csi_events.chores import FIRST_US, MOST_SHARES, SHARE_NS, SHARE_US, Chores, shares_after
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -59,3 +60,12 @@ def test_what_is_cleared_is_not_done() -> None:
     own.finish_awaited()
     assert not own.share()
     assert done == []
+
+
+@pytest.mark.parametrize(
+    ("since_ns", "shares"),
+    [(0, 1), (SHARE_NS - 1, 1), (2 * SHARE_NS, 2), (MOST_SHARES * SHARE_NS, MOST_SHARES), (10**12, MOST_SHARES)],
+)
+def test_a_frame_does_more_the_longer_the_one_before_is_ago(since_ns: int, shares: int) -> None:
+    """One share at least, however close it comes, and never more than the most there are."""
+    assert shares_after(since_ns) == shares

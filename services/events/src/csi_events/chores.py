@@ -10,6 +10,15 @@ SHARE_US = 65.0
 """A share is steps of about so much time together, one at least."""
 FIRST_US = 30.0
 """What the first step of a chore takes, about; after each it says itself what the next will take."""
+SHARE_NS = 10_000_000
+"""A frame does a share for each such time since the one before: one at least ..."""
+MOST_SHARES = 16
+"""... but no more than so many. The frame that completes a window does none, as the window is judged with it."""
+
+
+def shares_after(since_ns: int) -> int:
+    """Return how many shares a frame does that comes so long after the one before."""
+    return min(max(since_ns // SHARE_NS, 1), MOST_SHARES)
 
 
 @dataclass(slots=True)

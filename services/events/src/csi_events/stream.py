@@ -10,7 +10,7 @@ import numpy as np
 
 from csi_events.baseline import Baseline
 from csi_events.calibration_state import calibration_state
-from csi_events.chores import Chores
+from csi_events.chores import Chores, shares_after
 from csi_events.features import FeatureMemory
 from csi_events.health import Health
 from csi_events.judgement import Judgement
@@ -30,11 +30,6 @@ MIN_FRAMES = 4
 fewer than half of what it should hold, or of one."""
 GAP_S = 3.0
 """Silence (or 10 frame intervals, if longer) after which earlier frames are no longer compared with."""
-SHARE_NS = 10_000_000
-"""A frame does a share of the chores, or one step of an attempt on breathing, for each such time since the one before:
-one at least ..."""
-MOST_SHARES = 16
-"""... but no more than so many. The frame that completes a window does none, as the window is judged with it."""
 SILENT = Verdict("Deny", "no sub-carrier carries signal")
 
 
@@ -210,9 +205,10 @@ class Stream:
     def _work(self, since_ns: int, *, opened: bool) -> None:
         """Do what is due of chores, breathing and a calibration: more when frames come slowly.
 
-        To have ``opened`` a window, which puts by the one before, counts as a share.
+        A share is one of the chores or, when there is none, a step of an attempt on breathing. To have ``opened`` a
+        window, which puts by the one before, counts as a share.
         """
-        shares = min(max(since_ns // SHARE_NS, 1), MOST_SHARES) - opened
+        shares = shares_after(since_ns) - opened
         if not shares:
             return
         worked = False

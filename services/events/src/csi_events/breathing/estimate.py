@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -63,6 +63,8 @@ class Spectra:
     """The strongest."""
     below: Line | None
     """That of which it is a harmonic."""
+    found: tuple[float, float] | None = None
+    """A rate, and what :meth:`rate_near` says of it: found beforehand, as that takes long."""
 
     @classmethod
     def of(
@@ -114,6 +116,8 @@ class Spectra:
 
     def rate_near(self, rate: float) -> float:
         """Rate of the highest power near ``rate``, breaths per minute."""
+        if self.found is not None and self.found[0] == rate:
+            return self.found[1]
         near = np.flatnonzero(np.abs(np.log(LINE_GRID.per_minute / rate)) < 0.15)
         row, component = divmod(int(self.power[near].argmax()), self.power.shape[1])
         return refined(self.t, self.y[:, component], float(LINE_GRID.per_minute[near[row]]), 30.0)
@@ -251,6 +255,9 @@ class Breathing:
         z = np.where((LINE_GRID.per_minute >= LINE_EDGE)[:, None], fast, slow)
         alone = not np.iscomplexobj(self.swings.reference)
         seen = Spectra.of(t, y, power, z, alone=alone)
+        yield None
+        best = self.decision.ridge.best
+        seen = replace(seen, found=(best, seen.rate_near(best)))
         yield None
         yield self.decision.conclude(now_ns, seen)
 
