@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from csi_events.arrival import ODD, ROUGH, STILL, mend
+from csi_events.bad_frames import ODD, ROUGH, STILL, mend
 from csi_events.band_gain import band_parts, level_rows
 from csi_events.breathing import GROUPS
 from csi_events.learning import calibrate

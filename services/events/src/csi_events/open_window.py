@@ -12,12 +12,12 @@ from csi_events.arrival import (
     add_moments,
     add_products,
     frame_amplitude,
-    mend,
     move_up,
     newest_score,
     normalised_frame,
     variance_of,
 )
+from csi_events.bad_frames import mend
 from csi_events.band_gain import band_parts, level_out
 from csi_events.breathing import GROUPS, antenna_products, product_columns, product_count
 from csi_events.change import MAX_LAG
