@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from csi_introspection.capture import DIFFERS, CaptureError, Clip, Cut, Take, cut_take
+from csi_introspection.capture import DIFFERS, Cut, Take, cut_take
+from csi_introspection.clip import CaptureError, Clip
 from csi_introspection.features import BINS
 from csi_introspection.threshold import suggest
 from rich.markup import escape

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from math import ceil
 
 import numpy as np
-from csi_introspection.capture import Clip, Cut
+from csi_introspection.capture import Cut
+from csi_introspection.clip import Clip
 from csi_introspection.features import amplitudes
 from csi_schemas.frame import CsiFrame
 from rich.progress import BarColumn, Progress, TextColumn

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 from csi_introspection import reference
-from csi_introspection.capture import Clip, Cut, Take, cut_take
+from csi_introspection.capture import Cut, Take, cut_take
+from csi_introspection.clip import Clip
 from csi_introspection.features import amplitudes
 
 QUIET_S = 3.0

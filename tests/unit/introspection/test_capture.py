@@ -7,7 +7,8 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
-from csi_introspection.capture import ROWS, CaptureError, Clip, Cut, cut_take, displaced_rows, make_signature
+from csi_introspection.capture import ROWS, Cut, cut_take, make_signature
+from csi_introspection.clip import CaptureError, Clip, displaced_rows
 from csi_introspection.features import amplitudes
 from csi_introspection.library import check, write
 from csi_introspection.likeness import likeness

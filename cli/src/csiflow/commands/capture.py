@@ -56,7 +56,7 @@ def capture_signature(
       csiflow capture-signature --label Wave --out wave.sig.json --recording room.npz --from 3.2s --from 9s
     """
     # numba takes half a second to load, which the other commands need not wait for
-    from csi_introspection.capture import CaptureError  # noqa: PLC0415
+    from csi_introspection.clip import CaptureError  # noqa: PLC0415
 
     from csiflow import capture_target, captured, capturing  # noqa: PLC0415
 

@@ -16,7 +16,7 @@ from csi_schemas.signature import DtwParameters, Signature
 from numpy.typing import NDArray
 
 from csi_introspection.arrays import Float64, Int8
-from csi_introspection.capture import Clip, displaced_rows
+from csi_introspection.clip import Clip, displaced_rows
 from csi_introspection.features import KINDS, amplitudes
 from csi_introspection.library import SUFFIX, file_text
 
