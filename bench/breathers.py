@@ -7,7 +7,8 @@ turning over; of a rate that wanders. The second and third harmonic are up to as
 path from a fifth of the noise of a sub-carrier to five times as much, antennas one to four, frames 10 or 20 a second;
 all drawn by a seeded generator. They are played to the windowed path as the service runs it. Seconds are counted from
 the thirtieth on. An answer is wrong when it is off by more than a breath a minute from the mean rate of the last half
-minute. Tables on stderr, one JSON object on stdout.
+minute. One more of every rate stops breathing for good: how long an answer outlives that. Tables on stderr, one JSON
+object on stdout.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from csiflow.commands.evaluate_breathing_left_out import confidence_table
 from csiflow.evaluation.breath_confidence import counted
 from csiflow.evaluation.breath_trace import BreathTrace, Shown, shown, trace
 from csiflow.evaluation.breathers import Breather, breather
-from csiflow.evaluation.breaths import Streamed
+from csiflow.evaluation.breaths import WAIT_S, Streamed
 from csiflow.evaluation.pool import LOST, parallel
 from csiflow.evaluation.statistics import rounded, wilson
 from csiflow.output import console, emit_json, fail
@@ -38,6 +39,8 @@ MANNERS: dict[str, dict[str, Any]] = {
     "turns over": {"turns": True},
     "wanders": {"wander": 0.02},
 }
+STOPS, STOPS_S = "stops", 70.0
+"""One of every rate stops breathing after so many seconds, nobody moving: counted apart, by what is answered after."""
 WRONG = 1.0
 """Breaths per minute beyond which an answer is wrong."""
 MULTIPLES = (1 / 3, 1 / 2, 2.0, 3.0)
@@ -81,6 +84,10 @@ def people(each: int, seconds: int, seed: int) -> list[Person]:
                 )
                 antennas, rate_hz = int(rng.integers(1, 5)), int(rng.choice((10, 20)))
                 found.append(Person(len(found), seed, seconds, antennas, rate_hz, manner, about))
+    for about in [person.about for person in found if person.manner == "wanders"] if seconds > STOPS_S else []:
+        stops = about._replace(stops_s=STOPS_S, wander=float(rng.choice((0.0, 0.02))))
+        antennas, rate_hz = int(rng.integers(1, 5)), int(rng.choice((10, 20)))
+        found.append(Person(len(found), seed, seconds, antennas, rate_hz, STOPS, stops))
     return found
 
 
@@ -122,6 +129,27 @@ def figures(found: list[Heard]) -> dict[str, Any]:
         "wrong_lines": int((wrong & stood).sum()),
         "wrong_people": sum(bool((np.abs(e.said.rate - e.truth) > WRONG).any()) for e in found),
         "error": rounded(float(np.abs(rate - truth).mean()), 3) if len(rate) else None,
+    }
+
+
+def after_stop(found: list[Heard]) -> dict[str, Any] | None:
+    """Say how long those who stopped breathing, and were answered as they did, are answered after it, s."""
+    stop = int(STOPS_S) - WAIT_S
+    answered = np.array([np.isfinite(each.said.rate) for each in found if each.person.manner == STOPS])
+    if not len(answered):
+        return None
+    after = answered[answered[:, stop - 3 : stop].any(axis=1), stop:]
+    if not len(after):
+        return {"people": len(answered), "answered_at_stop": 0}
+    last = np.array([int(each.nonzero()[0][-1]) + 1 if each.any() else 0 for each in after])
+    return {
+        "people": len(answered),
+        "answered_at_stop": len(after),
+        "seconds_after_mean": rounded(float(after.sum(axis=1).mean()), 1),
+        "last_median_s": float(np.median(last)),
+        "last_90_percent_s": rounded(float(np.percentile(last, 90)), 1),
+        "answered_15_s_after": rounded(float(after[:, 14].mean())) if after.shape[1] > 14 else None,
+        "answered_30_s_after": rounded(float(after[:, 29].mean())) if after.shape[1] > 29 else None,
     }
 
 
@@ -210,13 +238,17 @@ def main() -> None:
                 fail(f"person {person.number}: {LOST}", 1)
             found.append(result)
             bar.advance(step)
+    stopped = after_stop(found)
+    found = [each for each in found if each.person.manner != STOPS]
     told = {"all": {"all": figures(found)}}
     told |= {title: {name: figures(part) for name, part in parts(found, of).items()} for title, of in TABLES.items()}
     for title, rows in told.items():
         console.print(table_of(title, rows))
+    if stopped is not None:
+        console.print("who stops breathing:", ", ".join(f"{name} {value}" for name, value in stopped.items()))
     sure = counted([(each.said, each.truth) for each in found])
     console.print(confidence_table("simulated people", sure))
-    emit_json({"seed": options.seed, "figures": told, "reliability": sure})
+    emit_json({"seed": options.seed, "figures": told, "after_stop": stopped, "reliability": sure})
 
 
 if __name__ == "__main__":  # processes that play import this file

@@ -38,6 +38,8 @@ class Kept:
     """(rates that the ridge follows,): the rate answered near each."""
     overtones: NDArray[np.bool_]
     """(rates,): whether that is a harmonic of a stronger line."""
+    lasts: dict[float, float]
+    """How strong every rate that may be answered is at the end, over before."""
 
     @classmethod
     def of(cls, sight: Sight) -> Kept:
@@ -45,7 +47,8 @@ class Kept:
         near = np.array([sight.rate_near(float(rate)) for rate in RIDGE_RATES], np.float32)
         overtones = np.array([sight.overtone(float(rate)) for rate in near])
         thirds = {line: sight.steadiness(line) for line in (sight.line, sight.below) if line is not None}
-        return cls(sight.span_s, sight.line, sight.below, thirds, near, overtones)
+        lasts = {rate: sight.lasting(rate) for rate in {*map(float, near), *(line.bpm for line in thirds)}}
+        return cls(sight.span_s, sight.line, sight.below, thirds, near, overtones, lasts)
 
     def steadiness(self, line: Line) -> tuple[float, float]:
         """How alike a line is in its thirds."""
@@ -54,6 +57,10 @@ class Kept:
     def rate_near(self, rate: float) -> float:
         """Rate of the highest power near one that the ridge follows."""
         return float(self.near[int(np.abs(RIDGE_RATES - rate).argmin())])
+
+    def lasting(self, rate: float) -> float:
+        """How strong a rate that may be answered is at the end, over before."""
+        return self.lasts[rate]
 
     def overtone(self, rate: float) -> bool:
         """Whether a rate answered is a harmonic of a stronger line."""

@@ -49,6 +49,8 @@ class Breather(NamedTuple):
     """A breath in ten or so is a sigh."""
     turns: bool = False
     """They turn over every 45 s or so, after which every path is another."""
+    stops_s: float = 0.0
+    """Time at which breathing stops for good while nobody moves; 0 for never."""
 
 
 def breather(
@@ -120,7 +122,9 @@ def _begins(rng: np.random.Generator, last_s: float, every_s: float) -> NDArray[
 
 
 def _breathes(person: Breather, rng: np.random.Generator, t: NDArray[np.float64]) -> NDArray[np.float64]:
-    """1 where breathing goes on, 0 in pauses."""
+    """1 where breathing goes on, 0 in pauses and once it has stopped."""
+    if person.stops_s:
+        return np.asarray(t < person.stops_s, float)
     if not person.pause_s:
         return np.ones(len(t))
     begins = _begins(rng, t[-1], PAUSE_EVERY_S)

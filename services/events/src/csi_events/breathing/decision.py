@@ -12,6 +12,7 @@ from csi_events.breathing.confidence import Sure
 from csi_events.breathing.plane import RIDGE_GRID, RIDGE_HIGH, RIDGE_LOW
 from csi_events.breathing.ridge import Ridge, excess
 from csi_events.breathing.rules import RULES, Rules
+from csi_events.breathing.swings import MEMORY_S
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,6 +27,10 @@ STEADY = 5
 
 ANEW_S = 24
 """Time after movement until a second's spectrum is new as a whole: before, it shows again what was doubted."""
+FADES = 5
+"""Attempts in a row in which a rate is missing at the window's end, until breathing is taken to have stopped."""
+WINDOW_PERIODS = 8.0
+"""Periods that the ridge's windows hold: so long what has stopped is seen in them."""
 PERIODS = 6.0
 """Periods of a rate after which the ridge may be answered: two of the slowest that it could be a harmonic of."""
 VOTES = 30
@@ -101,6 +106,9 @@ class Sight(Protocol):
     def rate_near(self, rate: float) -> float:
         """Rate of the highest power near one that the ridge follows, breaths per minute."""
 
+    def lasting(self, rate: float) -> float:
+        """How strong a rate is at the end of what was seen, over before, see :func:`.ending.lasting`."""
+
     def overtone(self, rate: float) -> bool:
         """Whether a rate is a harmonic of a stronger line."""
 
@@ -117,6 +125,10 @@ class BreathingDecision:
     """The last attempt was answered with a line."""
     still_s: float = math.inf
     """Seconds seen since somebody moved."""
+    held_s: float = 0.0
+    """Time, s, for which windows still hold breathing that has stopped."""
+    fading: int = 0
+    """Attempts in a row in which what could be answered was missing at the window's end."""
     known: bool = False
     """A silence came after something had been seen: the ridge may be answered before ``ANSWER_S``."""
     doubts: deque[tuple[float, bool]] = field(default_factory=lambda: deque(maxlen=2 * VOTES))
@@ -151,6 +163,7 @@ class BreathingDecision:
         """Forget everything."""
         self.ridge.clear()
         self.doubts.clear()
+        self.fading, self.held_s = 0, 0.0
         self.still_s, self.known = math.inf, False
         self.forget_lines()
 
@@ -158,6 +171,7 @@ class BreathingDecision:
         """Answer with the steady line if there is one, else with the ridge if it is sure."""
         rules, line, log_odds = self.rules, sight.line, self.ridge.log_odds
         followed = sight.rate_near(self.ridge.best)
+        self.held_s = max(self.held_s - 1.0, 0.0)
         self._look(sight, followed)
         if sight.below is not None and self._overtone(line.bpm):
             line = sight.below
@@ -169,6 +183,10 @@ class BreathingDecision:
         stands = sight.span_s >= ANSWER_S and steady and LOWEST <= bpm <= HIGHEST and not self._overtone(bpm)
         sure = self._stands(sight, line) if stands else None
         self.stood = sure is not None
+        if (sure is not None or log_odds >= rules.min_odds) and self._ends(
+            sight, bpm if sure is not None else followed
+        ):
+            return BreathingEstimate(now_ns, "unstable", z=z, log_odds=log_odds)
         if sure is not None:
             return BreathingEstimate(now_ns, "ok", bpm, sure.rate, sure.somebody, z, log_odds)
         if log_odds < rules.min_odds:
@@ -178,6 +196,17 @@ class BreathingDecision:
             return BreathingEstimate(now_ns, "overtone", z=z, log_odds=log_odds)
         sure = confidence.of_ridge(log_odds, self.ridge.near(followed))
         return BreathingEstimate(now_ns, "ok", followed, sure.rate, sure.somebody, z, log_odds)
+
+    def _ends(self, sight: Sight, rate: float) -> bool:
+        """Whether a rate that could be answered has left the end of the window; what was seen of it is doubted then."""
+        self.fading = self.fading + 1 if sight.lasting(rate) < self.rules.min_lasting else 0
+        if self.fading < FADES:
+            return self.held_s > 0.0
+        self.held_s = min(WINDOW_PERIODS * 60.0 / rate, MEMORY_S)
+        self.still_s, self.stood = 0.0, False  # not by doubt(): a trace writes down what it is told, not this
+        self.ridge.doubt(1.0)
+        self.lines.clear()
+        return True
 
     def _look(self, sight: Sight, followed: float) -> None:
         """Note whether what could be answered is a harmonic of something stronger."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from csi_events.breathing.decision import RIDGE_ROWS, BreathingDecision, BreathingEstimate, Line, Reason
+from csi_events.breathing.ending import lasting
 from csi_events.breathing.lines import APART, fundamental, line_power, over_background, steadiness
 from csi_events.breathing.plane import (
     LINE_EDGE,
@@ -104,6 +105,10 @@ class Spectra:
         window = self.t >= self.t[-1] - line.window_s
         column = np.ascontiguousarray(self.y[window, line.component])
         return steadiness(self.t[window], column, line.bpm / PER_MINUTE)
+
+    def lasting(self, rate: float) -> float:
+        """How strong a rate is at the end of what was seen, over before."""
+        return lasting(self.t, self.y, rate / PER_MINUTE)
 
     def overtone(self, rate: float) -> bool:
         """Whether a rate is a harmonic of a stronger line, or beside one slower than the ridge sees."""

@@ -34,6 +34,8 @@ class Rules(NamedTuple):
     """The same under 6.5 breaths/min, where drift makes lines too: of the power times how alike the thirds are."""
     ease: float = 0.7
     """A line that was answered is held to this share of the thresholds in the next attempt, unless it is slow."""
+    min_lasting: float = 0.3
+    """Amplitude of the last ten seconds over that before, below which breathing is taken to have stopped."""
 
 
 RULES = Rules()
