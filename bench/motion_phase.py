@@ -36,7 +36,8 @@ from csi_events.stream import MIN_FRAMES
 from csi_events.windows import WindowRule
 from csiflow.evaluation.calibration import Calibration
 from csiflow.evaluation.labels import MOTION, QUIET, Labelling
-from csiflow.evaluation.left_out import Trace, rows, trace
+from csiflow.evaluation.left_out import rows
+from csiflow.evaluation.motion_trace import Trace, trace
 from csiflow.evaluation.outcome import Chosen
 from csiflow.evaluation.recording import LabelledRecording, load
 from csiflow.output import console

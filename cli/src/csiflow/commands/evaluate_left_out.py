@@ -18,7 +18,8 @@ from csiflow.commands.evaluate import exit_code
 from csiflow.output import console, emit_json
 
 if TYPE_CHECKING:
-    from csiflow.evaluation.left_out import Row, Trace
+    from csiflow.evaluation.left_out import Row
+    from csiflow.evaluation.motion_trace import Trace
     from csiflow.evaluation.outcome import Settings
     from csiflow.evaluation.pool import Failure, Unit
     from csiflow.evaluation.recording import LabelledRecording
@@ -31,7 +32,8 @@ def traces_of(unit: Unit, settings: Settings, group: re.Pattern[str] | None) -> 
     """
     from csiflow.evaluation.errors import EvaluationError  # noqa: PLC0415 - in a process of the pool
     from csiflow.evaluation.files import group_name  # noqa: PLC0415
-    from csiflow.evaluation.left_out import COPIES, PLAIN, trace  # noqa: PLC0415
+    from csiflow.evaluation.left_out import COPIES  # noqa: PLC0415
+    from csiflow.evaluation.motion_trace import PLAIN, trace  # noqa: PLC0415
     from csiflow.evaluation.outcome import choose  # noqa: PLC0415
     from csiflow.evaluation.pool import Failure, shared_calibration  # noqa: PLC0415
     from csiflow.evaluation.recording import load  # noqa: PLC0415
@@ -72,7 +74,8 @@ def evaluate_left_out(
     as_json_line: bool,
 ) -> int:
     """Search and judge with a progress bar; return the exit code."""
-    from csiflow.evaluation.left_out import PLAIN, SEARCHES, Trace, all_sources, reliability, rows, searches  # noqa: PLC0415 - numba takes a second to load
+    from csiflow.evaluation.left_out import SEARCHES, all_sources, reliability, rows, searches  # noqa: PLC0415 - numba takes a second to load
+    from csiflow.evaluation.motion_trace import PLAIN, Trace  # noqa: PLC0415 - as above
     from csiflow.evaluation.pool import parallel, units  # noqa: PLC0415
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())

@@ -14,18 +14,14 @@ from csiflow.evaluation.calibration import first_quiet, learn
 from csiflow.evaluation.labels import Labelling
 from csiflow.evaluation.left_out import (
     COPIES,
-    PLAIN,
     RANGES,
-    Trace,
     cost,
-    count,
-    decided,
     reliability,
     rows,
-    search,
-    trace,
+    searches,
 )
 from csiflow.evaluation.motion import count_motion
+from csiflow.evaluation.motion_trace import PLAIN, Counted, Trace, count, decided, trace
 from csiflow.evaluation.recording import load
 from csiflow.main import app
 from typer.testing import CliRunner
@@ -75,7 +71,7 @@ def test_a_row_does_not_depend_on_its_own_source(tmp_path: Path, monkeypatch: py
     traces[0].moves[:] = ~traces[0].moves
     after = rows(traces)
     assert [row.source for row in before] == ["s0", "s1", "s2"]
-    assert before[0].rules == after[0].rules == search(traces[1:])
+    assert before[0].rules == after[0].rules == searches(traces[1:])[None]
     assert before[1].rules != after[1].rules
     for row in before:
         assert all(low <= getattr(row.rules, name) <= high for name, (low, high) in RANGES.items())
@@ -90,7 +86,7 @@ def test_copies_of_the_others_are_searched_on_and_never_those_of_the_left_out(
     monkeypatch.setattr(left_out, "REFINED", 1)
     asked: set[frozenset[tuple[str, str]]] = set()
     judged: list[str] = []
-    plainly, counting = left_out.cost, left_out.count
+    plainly = left_out.cost
 
     def costed(traces: list[Trace], rules: Rules) -> float:
         asked.add(frozenset((each.source, each.perturbation) for each in traces))
@@ -109,9 +105,9 @@ def test_copies_of_the_others_are_searched_on_and_never_those_of_the_left_out(
     assert found["all_sources"]["product"]["constants"].keys() == RANGES.keys()
     traces = [traced(tmp_path, f"s{seed}", seed)[0] for seed in range(2)]
 
-    def counted(traces: list[Trace], rules: Rules) -> left_out.Counted:
+    def counted(traces: list[Trace], rules: Rules) -> Counted:
         judged.extend(each.perturbation for each in traces)
-        return counting(traces, rules)
+        return count(traces, rules)
 
     monkeypatch.setattr(left_out, "count", counted)
     rows([*traces, *(replace(each, perturbation=COPIES[0]) for each in traces)], {"s0": RULES, "s1": RULES})
