@@ -2,9 +2,10 @@
 
 Evidence on four scales and of three kinds, and of two frames where frames are slow (``onset_evidence``,
 ``onset_channels``), is held against thresholds from the tail of the stream's own quiet (``onset_tail``), raised by its
-false starts (``onset_caution``). Nothing is told to it: the first ``WARM_UP`` frames after the start calibrate, after
-them noise and level (``onset_noise``) and tail are learnt from every frame that is not suspect. Scores are computed
-before they are learnt from, so the tail is one of unseen frames. docs/onset.md has the measurements.
+false starts (``onset_caution``); while something goes on, against that (``onset_again``). Nothing is told to it: the
+first ``WARM_UP`` frames after the start calibrate, after them noise and level (``onset_noise``) and tail are learnt
+from every frame that is not suspect. Scores are computed before they are learnt from, so the tail is one of unseen
+frames. docs/onset.md has the measurements.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 
 from csi_introspection._compile import kernel
 from csi_introspection.arrays import Float32, Float64, Record
+from csi_introspection.onset_again import rises_again
 from csi_introspection.onset_caution import BRIEF_S, count_false_starts
 from csi_introspection.onset_channels import CHANNELS, PAIR, compare, weigh_frame
 from csi_introspection.onset_evidence import DISPLACED, RING, SCALES
@@ -64,7 +66,7 @@ LEAK_S = 600.0
 
 STATE = np.dtype(
     [
-        ("onset", "i8"),  # 1 on the frame on which motion is seen to begin
+        ("onset", "i8"),  # 1 on the frame on which motion is seen to begin, be it inside another
         ("moving", "i8"),
         ("score", "f8"),  # natural log of the newest frames' displacement energy over the quiet's
         ("frames", "i8"),  # since the last gap
@@ -86,6 +88,10 @@ STATE = np.dtype(
         ("stirred_s", "f8"),  # since that began
         ("still_s", "f8"),  # since its last motion
         ("excess", "f8"),  # greatest evidence above its threshold meanwhile
+        ("stretch_s", "f8"),  # of the running stretch of what goes on, see ``onset_again``
+        ("stretch", "f8"),  # its greatest evidence above a threshold
+        ("stretch_1", "f8"),  # that of the stretch before; infinite while there was none
+        ("stretch_2", "f8"),  # and of the one before that
     ],
     align=True,
 )
@@ -197,6 +203,8 @@ def judge(state: Record, channels: Float64, dt_s: float) -> bool:
     state.gone_s += dt_s
     if state.going == 1 and state.moving == 0 and (excess > state.caution or state.gone_s > BRIEF_S):
         state.onset, state.moving = 1, 1
+    if rises_again(state, excess, dt_s):
+        state.onset = 1
     count_false_starts(state, excess, dt_s)
     state.disturbed = max(state.disturbed, state.going)
     return bool(state.going == 0 and not suspect)
