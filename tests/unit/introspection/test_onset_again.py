@@ -9,7 +9,7 @@ from csi_ingest.synthetic.simulator import default_links, simulated_node
 from csi_introspection.onset import new_onset
 from csi_introspection.onset_again import RISE, STRETCH_S, rises_again
 from csi_introspection.onset_offline import follow_onsets
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -55,6 +55,7 @@ def test_a_long_walk_begins_once(node: int) -> None:
     assert len(np.flatnonzero(flagged[:, 0])) == 1
 
 
+@settings(deadline=None)  # the first call compiles
 @given(st.lists(st.tuples(st.floats(-3.0, 6.0), st.floats(0.0, 4.0)), max_size=60), st.floats(0.0, 3.0))
 def test_the_reference_is_the_greatest_of_two_whole_stretches(
     frames: list[tuple[float, float]], caution: float
