@@ -1,11 +1,29 @@
-"""A program of two modules with compiled kernels, to see whether an edit of one reaches the other's cached code."""
+"""What compiled kernels must hold to: edits reach their cached code, and they need no library that is not installed."""
 
 from __future__ import annotations
 
+import ast
+import inspect
 import os
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+OF_SCIPY = {"linalg", "dot", "vdot", "kron"}
+"""What numba compiles to calls of scipy's BLAS and LAPACK, beside ``@``."""
+
+
+def needs_scipy(function: Callable[..., Any]) -> set[str]:
+    """What in a kernel's text numba cannot compile without scipy, which the services' images do not have."""
+    nodes = list(ast.walk(ast.parse(textwrap.dedent(inspect.getsource(function)))))
+    products = (ast.BinOp, ast.AugAssign)
+    found = {"@" for node in nodes if isinstance(node, products) and isinstance(node.op, ast.MatMult)}
+    return found | {node.attr for node in nodes if isinstance(node, ast.Attribute) and node.attr in OF_SCIPY}
 
 
 def follows_edits(folder: Path, caller: str, helper: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import csi_events
 import numpy as np
@@ -14,7 +14,10 @@ from csi_events._compile import kernel
 from csi_events.multi_bssid.slots import Record, flags, floats, integers
 from csi_runtime.kernel_cache import cached_under, source_digest
 from numba.core.dispatcher import Dispatcher
-from support.kernels import follows_edits
+from support.kernels import follows_edits, needs_scipy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 HELPER = """
 from csi_events._compile import kernel
@@ -57,24 +60,52 @@ def foreign(compiled: Any, file: Path) -> set[str]:
     return found
 
 
-def test_kernels_that_need_other_files_are_composed() -> None:
-    """Every kernel of the package that uses a kernel or a number of another file has the folder's digest."""
+def kernels() -> Iterator[tuple[Path, Any]]:
+    """Every compiled function of the package, with the file that defines it."""
     package = Path(csi_events.__file__).parent
-    checked = set()
     for file in sorted(package.rglob("*.py")):
         if file.stem == "__main__":
             continue
         name = ".".join(("csi_events", *file.relative_to(package).with_suffix("").parts)).removesuffix(".__init__")
         for compiled in vars(import_module(name)).values():
-            if not isinstance(compiled, Dispatcher) or compiled.py_func.__module__ != name:
-                continue
-            needed: Any = compiled
-            others = foreign(needed, file)
-            if others:
-                keyed = cached_under(needed)
-                assert keyed == source_digest(file.parent), f"{name}.{needed.py_func.__name__} uses {others}"
-                checked.add(needed.py_func.__name__)
+            if isinstance(compiled, Dispatcher) and compiled.py_func.__module__ == name:
+                yield file, compiled
+
+
+def test_kernels_that_need_other_files_are_composed() -> None:
+    """Every kernel of the package that uses a kernel or a number of another file has the folder's digest."""
+    checked = set()
+    for file, compiled in kernels():
+        others = foreign(compiled, file)
+        if others:
+            named = compiled.py_func.__name__
+            assert cached_under(compiled) == source_digest(file.parent), f"{file.name}: {named} uses {others}"
+            checked.add(named)
     assert {"observe", "embed", "judge_in_turn", "feedback_gradient", "adapt"} <= checked
+
+
+def test_no_kernel_needs_scipy() -> None:
+    """The service's image has none; where it is installed, such a kernel compiles and only the image fails."""
+    found = {
+        f"{file.name}: {compiled.py_func.__name__}": needed
+        for file, compiled in kernels()
+        if (needed := needs_scipy(compiled.py_func))
+    }
+    assert found == {}
+
+
+def test_linear_algebra_in_a_kernel_is_found() -> None:
+    """Products of matrices, in any spelling, and what numba hands to LAPACK; not sums and elementwise products."""
+
+    def plain(a: np.ndarray, b: np.ndarray) -> Any:
+        return (a * b).sum() + np.abs(a).max()
+
+    def solves(a: np.ndarray, b: np.ndarray) -> Any:
+        b @= a
+        return np.linalg.solve(a, a @ b) + np.dot(a, b) + np.vdot(a, b)
+
+    assert needs_scipy(plain) == set()
+    assert needs_scipy(solves) == {"@", "linalg", "dot", "vdot"}
 
 
 def test_other_types_are_refused() -> None:

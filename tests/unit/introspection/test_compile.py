@@ -13,7 +13,7 @@ from csi_introspection.offline import analyse
 from csi_introspection.reference import references
 from csi_runtime.kernel_cache import cached_under, source_digest
 from numba.core.dispatcher import Dispatcher
-from support.kernels import follows_edits
+from support.kernels import follows_edits, needs_scipy
 from unit.introspection.rooms import feed, room
 
 HELPER = """
@@ -61,6 +61,11 @@ def test_every_kernel_carries_the_packages_digest() -> None:
     assert {"dtw.advance_cells", "frame.advance_frame", "bundle.bundle", "onset.advance_onset"} <= set(found)
     stale = {name for name, compiled in found.items() if cached_under(compiled) != digest}
     assert stale == set()
+
+
+def test_no_kernel_needs_scipy() -> None:
+    """The service's image has none; where it is installed, such a kernel compiles and only the image fails."""
+    assert {name: found for name, compiled in kernels().items() if (found := needs_scipy(compiled.py_func))} == {}
 
 
 def test_numbas_own_constructor_of_the_state_is_not_used() -> None:
