@@ -247,6 +247,20 @@ def test_check_describes_a_good_folder() -> None:
     assert answer["problems"] == answer["indistinguishable"] == []
 
 
+def test_check_fits_a_terminal_of_80_columns(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A table for each kind of features, in which no word is broken; a file of another name than its id says both."""
+    monkeypatch.setenv("COLUMNS", "80")
+    door, walk, _ = reference.references()
+    (folder / f"{door.id}.sig.json").write_bytes(file_text(door))
+    (folder / "w.sig.json").write_bytes(file_text(msgspec.structs.replace(walk, feature_version=99)))
+    lines = run("signatures", "check", folder).output.splitlines()
+    assert [line.strip() for line in lines if ", version " in line] == [
+        f"{door.feature_kind}, version {version}" for version in (door.feature_version, 99)
+    ]
+    cells = [[cell.strip() for cell in line.strip("│").split("│")] for line in lines if line.startswith("│")]
+    assert [row[:2] for row in cells] == [[door.id, door.label], [f"w.sig.json: {walk.id}", walk.label]]
+
+
 def test_check_names_what_is_wrong(folder: Path) -> None:
     """File, field, message and remedy; the good file is still described; exit code 1."""
     idle, walk, _ = reference.references()

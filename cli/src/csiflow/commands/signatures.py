@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from csi_introspection.library import PATTERN, Report
+from csi_introspection.library import PATTERN, SUFFIX, Report
 from csi_introspection.library import check as check_library
 from rich.markup import escape
 from rich.table import Column, Table
@@ -39,15 +40,7 @@ def check(
     report = check_library(directory)
     rows = _rows(report)
     pairs = confused_pairs(report.signatures)
-    columns = ("file", "id", "label", "kind/version", "rows x width", "rows/s", "threshold", "provenance")
-    table = Table(*(Column(name, overflow="fold") for name in columns))
-    for row in rows:
-        rate = "frames" if row["rate_hz"] is None else f"{row['rate_hz']:g}"
-        kind = f"{row['feature_kind']}/{row['feature_version']}"
-        size = f"{row['length']} x {row['width']}"
-        said = (row["file"], row["id"], row["label"], kind, size, rate, f"{row['threshold']:g}", row["provenance"])
-        table.add_row(*map(escape, said))
-    if rows:
+    for table in _tables(rows):
         console.print(table)
     for row in rows:
         if row["outdated"] is not None:
@@ -71,6 +64,23 @@ def check(
         )
     if report.problems:
         raise typer.Exit(1)
+
+
+def _tables(rows: list[dict[str, Any]]) -> Iterator[Table]:
+    """One table for each kind and version of features, narrow enough for 80 columns."""
+    kinds: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        kinds.setdefault(f"{row['feature_kind']}, version {row['feature_version']}", []).append(row)
+    for kind, alike in kinds.items():
+        columns = ("signature", "label", "rows x width", "threshold", "provenance")
+        table = Table(*(Column(name, overflow="fold") for name in columns), title=kind, title_justify="left")
+        for row in alike:
+            file = row["file"].removesuffix(SUFFIX)
+            pace = "of frames" if row["rate_hz"] is None else f"{row['rate_hz']:g}/s"
+            name = file if file == row["id"] else f"{row['file']}: {row['id']}"
+            size = f"{row['length']} x {row['width']}, {pace}"
+            table.add_row(*map(escape, (name, row["label"], size, f"{row['threshold']:g}", row["provenance"])))
+        yield table
 
 
 def _rows(report: Report) -> list[dict[str, Any]]:
