@@ -13,7 +13,7 @@ from csiflow.commands.evaluate import print_tables, progress_bar
 from csiflow.evaluation.breath_confidence import reliability
 from csiflow.evaluation.breath_left_out import DRAWS, RANGES, REFINED, SEARCHES, LeftOut, Row, leave_out, noise
 from csiflow.evaluation.breath_trace import BreathTrace, trace
-from csiflow.evaluation.breathers import simulated
+from csiflow.evaluation.breathers import STOPPED, simulated, stopped
 from csiflow.evaluation.breaths import Streamed, streams
 from csiflow.evaluation.errors import EvaluationError
 from csiflow.evaluation.files import expand
@@ -34,7 +34,8 @@ def evaluate_breathing_left_out(asked: Asked, jobs: int, *, as_json_line: bool) 
     if len({stream.source for stream in given if stream.source}) < 2:
         raise EvaluationError("leaving one source out needs two folders of recordings or more")
     searched_on, judged_on = (
-        [*noise(of_noise), *simulated(of_people)] for of_noise, of_people in (SEARCHED_SEEDS, JUDGED_SEEDS)
+        [*noise(of_noise), *simulated(of_people), *stopped(of_people)]
+        for of_noise, of_people in (SEARCHED_SEEDS, JUDGED_SEEDS)
     )
     everything = [*given, *searched_on, *judged_on]
     with progress_bar() as bar:
@@ -48,7 +49,7 @@ def evaluate_breathing_left_out(asked: Asked, jobs: int, *, as_json_line: bool) 
         found = leave_out([*recorded, *of_searched], judged, lambda: bar.advance(searching))
     confidences = {
         "recordings": reliability([each for each in recorded if each.truth is not None or each.null]),
-        "simulated breathers and noise": reliability(of_judged),
+        "simulated breathers and noise": reliability([each for each in of_judged if each.group != STOPPED]),
     }
     print_tables([_table(found.rows), *(confidence_table(name, rows) for name, rows in confidences.items())])
     for name, rules in found.constants.items():

@@ -37,6 +37,7 @@ RANGES: dict[str, tuple[float, float]] = {
     "min_coherence": (0.5, 0.95),
     "min_weakest": (0.15, 0.7),
     "ease": (0.5, 1.0),
+    "min_lasting": (0.05, 0.6),
 }
 """The constants that are chosen, and where they are looked for."""
 LOGARITHMIC = frozenset({"weight", "strong", "wander", "turnover_s", "min_z", "min_z_slow"})

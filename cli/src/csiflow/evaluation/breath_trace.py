@@ -160,11 +160,13 @@ class BreathTrace:
     source: str
     """Folder of the recordings it is made of; empty for what is made of none."""
     truth: NDArray[np.float64] | None
-    """(seconds,) breaths per minute, from ``WAIT_S`` on."""
+    """(seconds,) breaths per minute, from ``since_s`` on."""
     null: bool
     """Nobody breathes undisturbed in it: whatever is answered is false."""
     steps: tuple[Step, ...]
     seconds: int
+    since_s: int = WAIT_S
+    """Seconds are counted from here on."""
 
 
 def trace(stream: Streamed) -> BreathTrace:
@@ -181,12 +183,14 @@ def trace(stream: Streamed) -> BreathTrace:
             still = not decided.moving and window.result.score - decided.level <= decided.begins
         recorder.steps.append(Window(int((now_ns - start) * 1e-9), now_ns, still, decided is not None))
     seconds = int((int(t_ns[-1]) - start) * 1e-9) + 1
-    truth = None if stream.truth is None else np.broadcast_to(np.asarray(stream.truth, float), seconds)[WAIT_S:]
-    return BreathTrace(stream.name, stream.group, stream.source, truth, stream.null, tuple(recorder.steps), seconds)
+    rate = None if stream.truth is None else np.broadcast_to(np.asarray(stream.truth, float), seconds)
+    truth = None if rate is None else rate[stream.since_s :]
+    steps = tuple(recorder.steps)
+    return BreathTrace(stream.name, stream.group, stream.source, truth, stream.null, steps, seconds, stream.since_s)
 
 
 class Shown(NamedTuple):
-    """What was shown, second by second from ``WAIT_S`` on."""
+    """What was shown, second by second, of those that are counted."""
 
     rate: NDArray[np.float64]
     """(seconds,) breaths per minute, nan for none."""
@@ -203,7 +207,8 @@ def shown(found: BreathTrace, rules: Rules = RULES) -> Shown:
         if estimate is not None and 0 <= window.t_ns - estimate.t_ns < BREATHING_FRESH_NS:
             second = window.second
             said.rate[second], said.confidence[second], said.stood[second] = estimate.bpm, estimate.confidence, stood
-    return Shown(said.rate[WAIT_S:], said.confidence[WAIT_S:], said.stood[WAIT_S:])
+    counted = slice(found.since_s, None)
+    return Shown(said.rate[counted], said.confidence[counted], said.stood[counted])
 
 
 def _windows(found: BreathTrace, rules: Rules) -> Iterator[tuple[Window, BreathingEstimate | None, bool]]:

@@ -25,6 +25,9 @@ TURN_S = 2.0
 TURN_EVERY_S = PAUSE_EVERY_S = 40.0
 SIGH = 3.0
 """Depth of a sigh, in usual breaths."""
+STOPPED = "simulated, stopped 15 s ago"
+ENDED_S, STOPPED_S = 15, 30
+"""Seconds after a stop from which an answer is false, and for which that is watched."""
 
 
 class Breather(NamedTuple):
@@ -95,6 +98,18 @@ def simulated(seed: int, streams: int = 36) -> Iterator[Streamed]:
             f"breather {seed}-{number}: {antennas} antennas, {bpm:.1f} a minute, swing {swing:.2f}, wander {wander:g}"
         )
         yield Streamed(name, "simulated breathers", recording, rate, "", null=False)
+
+
+def stopped(seed: int, streams: int = 18) -> Iterator[Streamed]:
+    """Yield people who stop breathing for good, nobody moving: nulls, from ``ENDED_S`` after the stop on."""
+    rng = np.random.default_rng(seed)
+    for number in range(streams):
+        antennas, stops_s = 1 + number % 3, int(rng.integers(50, 80))
+        bpm, swing = (float(np.exp(rng.uniform(np.log(low), np.log(high)))) for low, high in ((6.5, 28.0), (0.3, 2.0)))
+        person = Breather(bpm, float(rng.choice([0.0, 0.02])), swing, stops_s=stops_s)
+        recording, _ = breather(antennas, person, rng, stops_s + ENDED_S + STOPPED_S)
+        name = f"stops after {stops_s} s {seed}-{number}: {antennas} antennas, {bpm:.1f} a minute, swing {swing:.2f}"
+        yield Streamed(name, STOPPED, recording, None, "", null=True, since_s=stops_s + ENDED_S)
 
 
 def _rate(person: Breather, rng: np.random.Generator, t: NDArray[np.float64], seconds: int) -> NDArray[np.float64]:

@@ -116,6 +116,8 @@ class Streamed(NamedTuple):
     """Folder of the recordings that it is made of; empty for what is made of none."""
     null: bool
     """Nobody breathes undisturbed in it: whatever is answered is false."""
+    since_s: int = WAIT_S
+    """Seconds are counted from here on."""
 
 
 def streams(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from csiflow.evaluation import breath_left_out
 from csiflow.evaluation.breath_confidence import reliability
 from csiflow.evaluation.breath_left_out import RANGES, Search, count, leave_out
 from csiflow.evaluation.breath_trace import BreathTrace, shown, trace
-from csiflow.evaluation.breathers import MEAN_S, Breather, breather, simulated
+from csiflow.evaluation.breathers import ENDED_S, MEAN_S, STOPPED_S, Breather, breather, simulated, stopped
 from csiflow.evaluation.breaths import WAIT_S, Breaths, Streamed, told
 from csiflow.evaluation.figures import Value, breathing_errors, breathing_rates, dots
 from csiflow.evaluation.nulls import coloured, joined, white
@@ -120,6 +121,18 @@ def test_simulated_people_breathe_at_the_rate_they_are_said_to() -> None:
     assert not any(stream.null for stream in some)
 
 
+def test_who_stopped_is_false_some_time_after_it() -> None:
+    """Only seconds from ``ENDED_S`` after a stop on count, and as a null's; more of them when nothing is withdrawn."""
+    found = [trace(stream) for stream in stopped(7, 3)]
+    total, believed = count(found, RULES), count(found, RULES._replace(min_lasting=0.0))
+    assert total.resting == 0
+    assert total.null == believed.null == len(found) * STOPPED_S
+    assert total.false < believed.false
+    whole = [shown(dataclasses.replace(each, since_s=WAIT_S)).rate for each in found]
+    breathed = [rate[: each.since_s - ENDED_S - WAIT_S] for rate, each in zip(whole, found, strict=True)]
+    assert np.isfinite(np.concatenate(breathed)).mean() > 0.3
+
+
 @pytest.mark.parametrize("slope", [1.0, 2.0])
 def test_coloured_noise_has_its_slope(slope: float) -> None:
     """In the octaves above the lowest its power falls as f^-slope where it stands above the white noise."""
@@ -142,6 +155,7 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         lambda seed: iter([Streamed(f"noise {seed}", "noise", white(1, seed, seconds=40), None, "", null=True)]),
     )
     monkeypatch.setattr(command, "simulated", lambda seed: simulated(seed, 1))
+    monkeypatch.setattr(command, "stopped", lambda seed: stopped(seed, 1))
     for number, folder in enumerate(("a", "b")):
         (tmp_path / folder).mkdir()
         recording = person(number, 50)

@@ -216,7 +216,8 @@ class BreathingDecision:
 
     def _overtone(self, rate: float) -> bool:
         """Whether a rate was a harmonic of something stronger in half of the newest sights of it or more."""
-        seen = [overtone for other, overtone in self.doubts if _same(other, rate)][-VOTES:]
+        low, high = rate * math.exp(-NEAR), rate * math.exp(NEAR)
+        seen = [overtone for other, overtone in self.doubts if low < other < high][-VOTES:]
         return 2 * sum(seen) >= len(seen) > 0
 
     def _stands(self, sight: Sight, line: Line) -> Sure | None:
