@@ -77,7 +77,8 @@ def test_real_recordings_tell_rest_from_motion(csiflow_data: Path) -> None:
 
 def test_measure_reports_the_contract() -> None:
     """Frames per second, two percentiles, baselines and their ratio, all positive."""
-    got = measure(frames=200, subcarriers=64, signatures=1)
+    got = measure(frames=200, subcarriers=64, signatures=1, runs=2)
+    assert (got["frames"], got["runs"]) == (200, 2)
     assert set(got) >= {"frames_per_s", "latency_us", "baseline", "ratio"}
     assert 0 < got["latency_us"]["p50"] <= got["latency_us"]["p99"]
     assert all(value > 0 for value in got["baseline"].values())
