@@ -9,7 +9,7 @@ from csi_events.breathing.lines import APART, STRONGER, VALLEY, fundamental, lin
 from csi_events.breathing.plane import LINE_GRID, RIDGE_GRID
 from csi_events.breathing.ridge import Ridge, evidence
 from csi_events.breathing.rules import RULES
-from csi_events.breathing.swings import BIN_NS, CAPACITY, CATCH_UP, LEARN, Swings
+from csi_events.breathing.swings import BIN_NS, CAPACITY, CATCH_UP, LEARN, SPARE, Swings
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -197,6 +197,26 @@ def test_memory_is_bounded_and_ascending() -> None:
     assert t[-1] == 0.0
     assert (np.diff(t) > 0).all()
     assert len(swings.read(10.0)[0]) == 51
+
+
+def test_bins_outlive_the_frames_until_they_are_read() -> None:
+    """Levels of bins named before up to ``SPARE`` more are taken are the same then; later the oldest are gone."""
+    swings, noise = Swings(), np.random.default_rng(9).standard_normal(CAPACITY * 2)
+    t_ns, rows = rows_of(noise)
+    first = CAPACITY * 2 - SPARE - 20
+    swings.add(t_ns[:first], rows[:first])
+    t, bins = swings.times(1000.0)
+    before = swings.levels_of(bins)
+    assert len(t) == len(bins) == len(before) == CAPACITY
+    taken, number = swings.bins, first
+    while swings.bins < taken + SPARE:
+        swings.add(t_ns[number : number + 1], rows[number : number + 1])
+        number += 1
+    np.testing.assert_array_equal(swings.levels_of(bins), before)
+    swings.add(t_ns[number:], rows[number:])
+    gone = swings.bins - taken - SPARE
+    assert gone > 0
+    np.testing.assert_array_equal(swings.levels_of(bins), before[gone:])
 
 
 def test_other_columns_are_refused_until_cleared() -> None:

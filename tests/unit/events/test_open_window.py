@@ -9,11 +9,12 @@ import pytest
 from csi_events.bad_frames import ODD, ROUGH, STILL, mend
 from csi_events.band_gain import band_parts, level_rows
 from csi_events.breathing import GROUPS
+from csi_events.history import history_rows
 from csi_events.learning import calibrate
 from csi_events.levels import change_points
 from csi_events.normalise import gain_normalised, group_edges, window_amplitude
 from csi_events.offline import Recording
-from csi_events.open_window import Layout, OpenWindow, history_rows
+from csi_events.open_window import Layout, OpenWindow
 from csi_events.quiet import Quiet
 from csi_events.stream import Stream
 from hypothesis import given, settings
@@ -107,7 +108,7 @@ def test_frames_one_by_one_say_what_whole_windows_say(antennas: int, rate_hz: fl
         assert window.change_points == change_points(y @ y.T, len(y), y.shape[1], np.zeros(len(y) + 1, np.bool_))
         whole = window_amplitude(iq[120 + first : 120 + min(first + size, 280)])
         np.testing.assert_allclose(window.binned, whole.mean(axis=(0, 1), dtype=float), atol=5.1e-4)
-        window.rest(history_rows(quiet))
+        window.rest(history_rows(quiet.widths))
 
 
 @settings(max_examples=25)

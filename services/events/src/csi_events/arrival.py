@@ -24,6 +24,26 @@ LOUD_ROUNDS = 2
 BLOCK = 256
 """Columns of which sums are made at a time."""
 
+
+@kernel("void(int8[:,:,::1], uint16[:,::1], float64[::1])")
+def frame_squares(iq: NDArray[np.int8], squares: NDArray[np.uint16], profile: NDArray[np.float64]) -> None:
+    """Write I^2 + Q^2 of I/Q of 8 bits, whole numbers of two bytes each, and add their roots to ``profile``.
+
+    Args:
+        iq: (antennas, sub-carriers, 2).
+        squares: (antennas, sub-carriers), written.
+        profile: (sub-carriers,), to which all antennas are added.
+    """
+    antennas, subcarriers, _ = iq.shape
+    for a in range(antennas):
+        received, row = iq[a], squares[a]
+        for s in range(subcarriers):
+            i, q = np.int32(received[s, 0]), np.int32(received[s, 1])
+            row[s] = np.uint16(i * i + q * q)
+        for s in range(subcarriers):  # apart, so that both loops are vectorised
+            profile[s] += np.sqrt(np.float32(row[s]))
+
+
 _AMPLITUDE = "void({0}[:,:,::1], float32[:,::1], float64[::1])"
 
 
@@ -46,9 +66,13 @@ def frame_amplitude(iq: NDArray[np.integer], amplitude: NDArray[np.float32], pro
             profile[s] += row[s]
 
 
-@kernel("boolean(float32[:,::1], boolean[:,::1], int64[::1], float32[::1], float32[::1])")
-def normalised_frame(  # noqa: C901, PLR0912 - a branch for what is usual, which is vectorised
-    amplitude: NDArray[np.float32],
+_NORMALISED = "boolean({0}[:,::1], boolean, boolean[:,::1], int64[::1], float32[::1], float32[::1])"
+
+
+@kernel(_NORMALISED.format("float32"), _NORMALISED.format("uint16"))
+def normalised_frame(  # noqa: C901, PLR0912, PLR0917 - a branch for what is usual, which is vectorised
+    amplitude: NDArray[np.float32] | NDArray[np.uint16],
+    squared: bool,  # noqa: FBT001 - a kernel takes no keywords
     live: NDArray[np.bool_],
     edges: NDArray[np.int64],
     x: NDArray[np.float32],
@@ -58,6 +82,7 @@ def normalised_frame(  # noqa: C901, PLR0912 - a branch for what is usual, which
 
     Args:
         amplitude: (antennas, sub-carriers).
+        squared: these are the squares of amplitudes.
         live: (antennas, sub-carriers).
         edges: first column of each group, see :func:`csi_events.normalise.group_edges`.
         x: (live sub-carriers,), written.
@@ -78,13 +103,16 @@ def normalised_frame(  # noqa: C901, PLR0912 - a branch for what is usual, which
         row = x[column : column + count]
         if count == subcarriers:  # as is usual: nothing to pick, and the loop is vectorised
             for s in range(subcarriers):
-                row[s] = heard[s]
+                row[s] = np.float32(heard[s])
         else:
             c = 0
             for s in range(subcarriers):
                 if looked_at[s]:
-                    row[c] = heard[s]
+                    row[c] = np.float32(heard[s])
                     c += 1
+        if squared:
+            for c in range(count):
+                row[c] = np.sqrt(row[c])
         power = 0.0
         for c in range(count):
             power += np.float64(row[c]) ** 2

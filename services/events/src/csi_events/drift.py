@@ -56,7 +56,7 @@ class Drift:
     @classmethod
     def start(cls, quiet: Quiet, now_ns: int) -> Drift:
         """Begin at a calibration."""
-        return cls(quiet.profile.copy(), quiet.spread, quiet.profile.copy(), now_ns)
+        return cls(quiet.profile, quiet.spread, quiet.profile.copy(), now_ns)
 
     def observe(self, profile: NDArray[np.float64], now_ns: int) -> float | None:
         """Take the mean profile of one quiet window.

@@ -19,6 +19,8 @@ FAST_BIN_NS = 50_000_000
 FAST_S = 4.0
 """The motion band, the dominant line and the spectral power are those of this much time, s, at most ``FAST_BINS``."""
 FAST_BINS = 64
+FAST_COLUMNS = 512
+"""Sub-carriers of which these are the mean, at most: of more every second is looked at, or every third ..."""
 MOTION_BAND_HZ = (0.5, 10.0)
 SLOW_BIN_NS = 200_000_000
 SLOW_S = 30.0
@@ -48,7 +50,7 @@ class FeatureMemory:
     """What one stream keeps for its features: seconds in fine bins, half a minute in coarse ones, the last spectra."""
 
     fast: TimeBins = field(default_factory=lambda: TimeBins(FAST_BIN_NS, FAST_BINS))
-    """Mean normalised amplitude of every live sub-carrier."""
+    """Mean normalised amplitude of live sub-carriers, ``FAST_COLUMNS`` at most."""
     slow: TimeBins = field(default_factory=lambda: TimeBins(SLOW_BIN_NS, int(SLOW_S * 1e9) // SLOW_BIN_NS + 1))
     """The same, averaged in groups of sub-carriers."""
     refreshed_ns: int | None = None
@@ -75,7 +77,8 @@ class FeatureMemory:
         Returns:
             The steps of computing the spectra anew, when that is due, to be done before the next window is added.
         """
-        self.fast.add(t_ns, x)
+        every = -(-x.shape[1] // FAST_COLUMNS)
+        self.fast.add(t_ns, x if every == 1 else np.ascontiguousarray(x[:, ::every]))
         self.slow.add(t_ns, grouped)
         now_ns = int(t_ns[-1])
         if self.refreshed_ns is not None and 0 <= now_ns - self.refreshed_ns < REFRESH_NS:

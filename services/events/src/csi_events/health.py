@@ -13,9 +13,8 @@ from csi_schemas.sensing import RadioHealth
 from csi_events.normalise import live_in_steps
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from csi_events.quiet import Quiet
+    from csi_events.stretch import Kept
 
 MEMORY_S = 30.0
 """Time constant over which rate and loss are averaged, s."""
@@ -69,11 +68,12 @@ class Health:
         self.seconds = keep * self.seconds + elapsed_s
         return self._news(self._troubles(quiet), now_ns)
 
-    def look(self, amplitude: NDArray[np.float32], quiet: Quiet, now_ns: int) -> Iterator[float] | None:
+    def look(self, amplitude: Kept, quiet: Quiet, now_ns: int) -> Iterator[float] | None:
         """Return the steps of looking for dead sub-carriers in a window's frames, when that is due.
 
         Args:
-            amplitude: (frames, antennas, sub-carriers); a copy is kept until the steps are done.
+            amplitude: (frames, antennas, sub-carriers), or squares as whole numbers; a copy is kept until the steps are
+                done.
             quiet: the calibration to compare with.
             now_ns: receive time of the newest frame.
         """
@@ -82,7 +82,7 @@ class Health:
         self.looked_ns = now_ns
         return self._look(amplitude.copy(), quiet)
 
-    def _look(self, amplitude: NDArray[np.float32], quiet: Quiet) -> Iterator[float]:
+    def _look(self, amplitude: Kept, quiet: Quiet) -> Iterator[float]:
         live = yield from live_in_steps(amplitude)
         self.dead = int(np.sum(quiet.live & ~live))
 

@@ -32,7 +32,7 @@ from csi_events.stretch_sums import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
 
     from numpy.typing import NDArray
 
@@ -75,7 +75,9 @@ def calibrate(amplitude: NDArray[np.float32], t_s: NDArray[np.float64]) -> Quiet
     return at_once(calibration_in_steps(np.ascontiguousarray(amplitude, np.float32), t_s))
 
 
-def calibration_in_steps(frames: Kept, t_s: NDArray[np.float64]) -> Steps[Quiet | None]:
+def calibration_in_steps(
+    frames: Kept, t_s: NDArray[np.float64], told: Callable[[NDArray[np.int64]], None] = lambda _: None
+) -> Steps[Quiet | None]:
     """Learn a stream's quiet from one stretch of it; in steps.
 
     Up to half of the stretch may hold motion: the level is a median, the scale is of shortened differences. More, and
@@ -84,6 +86,7 @@ def calibration_in_steps(frames: Kept, t_s: NDArray[np.float64]) -> Steps[Quiet 
     Args:
         frames: (frames, antennas, sub-carriers) amplitudes in any unit, or whole numbers, which are their squares.
         t_s: receive times, s, ascending.
+        told: is called with the half-widths (:attr:`Quiet.widths`) as soon as the rate is known.
 
     Returns:
         The calibration, or ``None`` when fewer than 4 frames of the stretch are usable or nothing is live.
@@ -97,6 +100,7 @@ def calibration_in_steps(frames: Kept, t_s: NDArray[np.float64]) -> Steps[Quiet 
     yield RATE_US
     rate_hz = frame_rate(t_s[rows.usable])
     widths = np.array(lags(rate_hz, count), dtype=np.int64)
+    told(widths)
     origin, total, squares = rows.part(0, 1)[0], np.zeros(columns), np.zeros(columns)
     for first, stop in parts(count, columns):
         yield MOMENTS_US * (stop - first) * columns

@@ -12,6 +12,7 @@ from csi_events.arrival import (
     add_moments,
     add_products,
     frame_amplitude,
+    frame_squares,
     move_up,
     newest_score,
     normalised_frame,
@@ -20,7 +21,6 @@ from csi_events.arrival import (
 from csi_events.bad_frames import mend
 from csi_events.band_gain import band_parts, level_out
 from csi_events.breathing import GROUPS, antenna_products, product_columns, product_count
-from csi_events.change import MAX_LAG
 from csi_events.levels import change_points
 from csi_events.normalise import binned_profile, group_edges
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from csi_events.quiet import Quiet
+    from csi_events.stretch import Kept
 
 AMPLITUDE_BINS = 56
 FRAMES = 16
@@ -58,8 +59,8 @@ class OpenWindow:
 
     t_ns: list[int] = field(default_factory=list)
     """Receive times of the window's frames."""
-    amplitude: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 0, 0), np.float32))
-    """(room, antennas, sub-carriers): all frames."""
+    amplitude: Kept = field(default_factory=lambda: np.zeros((0, 0, 0), np.uint16))
+    """(room, antennas, sub-carriers): all frames; their squares, which are whole numbers, where all I/Q has 8 bits."""
     profile: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
     """(sub-carriers,): sum of their amplitudes over frames and antennas."""
     iq: list[NDArray[np.integer] | None] = field(default_factory=list)
@@ -88,6 +89,8 @@ class OpenWindow:
     """The frames came in the order of their times."""
     closed: bool = False
     """The window has been judged: the next frame opens another."""
+    elsewhere: int = 0
+    """Frames just before the kept rows that may be compared with too, and that somebody else has put by."""
 
     @property
     def x(self) -> NDArray[np.float32]:
@@ -95,8 +98,8 @@ class OpenWindow:
         return self.rows[self.before : self.before + len(self.usable)]
 
     @property
-    def frames(self) -> NDArray[np.float32]:
-        """(frames, antennas, sub-carriers) amplitudes of the window."""
+    def frames(self) -> Kept:
+        """(frames, antennas, sub-carriers) amplitudes of the window, or their squares as whole numbers."""
         return self.amplitude[: len(self.t_ns)]
 
     @property
@@ -123,11 +126,11 @@ class OpenWindow:
             return 0
         return change_points(self.products, count, self.rows.shape[1], np.zeros(count + 1, np.bool_))
 
-    def rest(self, history: int | None) -> None:
-        """Make ready for the next window; keep the newest ``history`` rows, none if ``None``."""
+    def rest(self, history: int) -> None:
+        """Make ready for the next window; keep the newest ``history`` rows."""
         count = len(self.usable)
         filled = self.before + count
-        self.before = 0 if history is None else min(filled, history)
+        self.before = min(filled, history)
         room = self.before + max(FRAMES, count)
         if len(self.rows) > room + FRAMES:  # fewer rows are needed than before
             kept, self.rows = self.rows, np.zeros((room, self.rows.shape[1]), np.float32)
@@ -147,21 +150,24 @@ class OpenWindow:
 
     def forget(self) -> None:
         """Rows of before are nothing to compare with; only between windows, before the first frame."""
-        self.before, self.last = 0, self.last[:0]
+        self.before, self.last, self.elsewhere = 0, self.last[:0], 0
 
     def add(self, t_ns: int, frame: NDArray[Any]) -> None:
         """Take one frame: I/Q (antennas, sub-carriers, 2), or amplitudes (antennas, sub-carriers)."""
         number = len(self.t_ns)
         shape = frame.shape[:2]
         if self.amplitude.shape[1:] != shape:
-            self.amplitude, self.profile = np.zeros((FRAMES, *shape), np.float32), np.zeros(shape[1])
+            self.amplitude, self.profile = np.zeros((FRAMES, *shape), np.uint16), np.zeros(shape[1])
         if number == len(self.amplitude):
             self.amplitude = _grown(self.amplitude)
         if number and t_ns < self.t_ns[-1]:
             self.ordered = False
         self.t_ns.append(t_ns)
+        squared = self.amplitude.dtype == np.uint16
+        if squared and frame.dtype != np.int8:
+            self.amplitude, squared = np.sqrt(self.amplitude, dtype=np.float32), False
         if frame.ndim == 3:
-            frame_amplitude(frame, self.amplitude[number], self.profile)
+            (frame_squares if squared else frame_amplitude)(frame, self.amplitude[number], self.profile)
             self.iq.append(frame if shape[0] > 1 else None)
         else:
             self.amplitude[number] = frame
@@ -201,7 +207,8 @@ class OpenWindow:
     def _normalise(self, number: int, count: int, layout: Layout, quiet: Quiet | None) -> bool:
         """Make the row and the groups of usable frame ``count`` of frame ``number``, if that can be used."""
         row = self.rows[self.before + count]
-        if not normalised_frame(self.amplitude[number], layout.live, layout.edges, row, self.grouped[count]):
+        squared = self.amplitude.dtype == np.uint16
+        if not normalised_frame(self.amplitude[number], squared, layout.live, layout.edges, row, self.grouped[count]):
             return False
         if quiet is not None:
             level_out(row, quiet.profile, layout.parts)
@@ -268,11 +275,6 @@ class OpenWindow:
         self.before, self.last = 0, self.rows[:0]
         self.total = np.zeros(columns)
         self.grouped = np.zeros((FRAMES, groups), np.float32)
-
-
-def history_rows(quiet: Quiet | None) -> int:
-    """Rows before a window that its first frame may be compared with."""
-    return 2 * (MAX_LAG if quiet is None else int(quiet.widths.max())) - 1
 
 
 def _grown(array: NDArray[Any]) -> NDArray[Any]:

@@ -13,9 +13,10 @@ from csi_events.calibration_state import calibration_state
 from csi_events.chores import Chores, shares_after
 from csi_events.features import FeatureMemory
 from csi_events.health import Health
+from csi_events.history import recall, rest
 from csi_events.judgement import Judgement
 from csi_events.normalise import live_in_steps
-from csi_events.open_window import Layout, OpenWindow, history_rows
+from csi_events.open_window import Layout, OpenWindow
 from csi_events.quiet import CALIBRATION_S, Quiet
 from csi_events.result import Verdict, WindowResult
 from csi_events.steps import at_once
@@ -37,7 +38,7 @@ SILENT = Verdict("Deny", "no sub-carrier carries signal")
 class Stream:
     """State of one stream (node id, antennas, sub-carriers, channel).
 
-    At 1 x 64 it takes 0.38 MB until it is calibrated and 0.16 MB then; ``csiflow bench windows`` measures it.
+    ``csiflow bench windows`` measures how much memory it takes.
     """
 
     hold_ns: int
@@ -56,6 +57,8 @@ class Stream:
     """Receive time of the newest frame."""
     usable_ns: NDArray[np.int64] | None = None
     """Receive times of the usable frames of a window that is judged and not yet put by."""
+    gathered: bool = False
+    """The closed window was put by for a calibration."""
     calibrated: bool = False
     """The open window is the first of a new calibration."""
     newest_ns: int = 0
@@ -70,13 +73,13 @@ class Stream:
 
     def calibrate_with(self, quiet: Quiet) -> None:
         """Take a calibration made elsewhere, such as from an earlier part of a recording."""
-        self._between_windows()
+        self._between_windows(quiet)
         self.baseline = Baseline(quiet=quiet, stretch=None)
         self._adopt(quiet, self.newest_ns)
 
     def restore(self, quiet: Quiet, level: float, tail: float, learnt_ns: int) -> None:
         """Take up a stored calibration in place of the one under way."""
-        self._between_windows()
+        self._between_windows(quiet)
         self.baseline = Baseline(quiet=quiet, stretch=None)
         self._adopt(quiet, self.newest_ns)
         self.judgement.decision.restore(level, tail, quiet.seconds)
@@ -155,7 +158,8 @@ class Stream:
         window.sort(self.layout, quiet)
         t_ns = np.array(window.t_ns, np.int64)
         self.newest_ns = window.t_ns[-1]
-        if self.baseline.gathers:
+        self.gathered = self.baseline.gathers
+        if self.gathered:
             self.baseline.gather(t_ns, window.frames)
         self._guess_live(window.frames)
         result = self._window(t_ns)
@@ -174,8 +178,9 @@ class Stream:
     def _open_next(self) -> None:
         """Make ready for another window, with a new calibration if one has been made."""
         self._keep()
-        history = None if self.layout is None else history_rows(self.baseline.quiet)
-        self.open.rest(history)
+        rest(self.open, self.baseline, gathered=self.gathered)
+        if self.baseline.next_quiet is not None:
+            recall(self.open, self.baseline, self.layout, self.baseline.next_quiet)
         if self.baseline.take_up() and self.baseline.quiet is not None:
             self._adopt(self.baseline.quiet, self.newest_ns)
             self.learnt_ns = None if self.baseline.learnt is None else self.baseline.learnt.last_ns
@@ -191,7 +196,7 @@ class Stream:
         if quiet is not None:
             self.chores.add(self.health.look(window.frames, quiet, self.newest_ns))
 
-    def _between_windows(self) -> None:
+    def _between_windows(self, quiet: Quiet) -> None:
         """Make ready for another calibration.
 
         Raises:
@@ -201,6 +206,7 @@ class Stream:
             self._open_next()
         if self.open.t_ns:
             raise RuntimeError(f"{len(self.open.t_ns)} frames wait in the open window; calibrate between windows")
+        recall(self.open, self.baseline, self.layout, quiet)
 
     def _work(self, since_ns: int, *, opened: bool) -> None:
         """Do what is due of chores, breathing and a calibration: more when frames come slowly.

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Kept: TypeAlias = NDArray[Any]
-    """Amplitudes, float32, or their squares, uint16; (frames, antennas, sub-carriers)."""
+    """(frames, antennas, sub-carriers): amplitudes, float32, or their squares where those are whole numbers, uint16."""
 
 
 @kernel("boolean(float32[:,:,::1], uint16[:,:,::1])")
@@ -54,8 +54,8 @@ class Stretch:
     first_ns: int = 0
     last_ns: int = 0
 
-    def add(self, t_ns: NDArray[np.int64], amplitude: NDArray[np.float32], rate_hz: float | None = None) -> None:
-        """Add one window's frames, ascending in time.
+    def add(self, t_ns: NDArray[np.int64], amplitude: Kept, rate_hz: float | None = None) -> None:
+        """Add one window's frames, ascending in time: amplitudes or, as whole numbers, their squares.
 
         A stretch that was asked to last longer than the memory for its frames keeps every so many windows, which
         ``rate_hz`` decides.
@@ -69,7 +69,7 @@ class Stretch:
             self.t_ns.append(t_ns)
             self._keep(amplitude)
 
-    def _keep(self, amplitude: NDArray[np.float32]) -> None:
+    def _keep(self, amplitude: Kept) -> None:
         stop = self.frames + len(amplitude)
         room = self.room
         if room is None or stop > len(room):  # for all from the start: what nobody writes to takes no memory
@@ -78,8 +78,10 @@ class Stretch:
             if kept is not None:
                 room[: self.frames] = kept[: self.frames]
         part = room[self.frames : stop]
-        if part.dtype != np.uint16:
+        if amplitude.dtype == part.dtype:
             part[:] = amplitude
+        elif part.dtype != np.uint16:
+            np.sqrt(amplitude, out=part)
         elif not _square(amplitude, part):
             room = np.sqrt(room, dtype=np.float32)
             room[self.frames : stop] = amplitude

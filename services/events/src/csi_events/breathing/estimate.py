@@ -218,9 +218,9 @@ class Breathing:
 
     def _attempt(self, now_ns: int) -> Iterator[BreathingEstimate | None]:
         """Look for breathing in what is kept; yields ``None`` between steps and the estimate at the end."""
-        t, levels = self.swings.read(MEMORY_S)
+        t, bins = self.swings.times(MEMORY_S)
         span = float(t[-1] - t[0]) if len(t) else 0.0
-        if span < BEGIN_S or not levels.shape[1]:
+        if span < BEGIN_S or not self.swings.columns:
             yield self._refuse(now_ns, "warming up")
             return
         recent = t[t >= -30.0]
@@ -230,7 +230,8 @@ class Breathing:
         yield None
         yield from self.swings.follow()
         yield None
-        y = self.swings.components(levels)
+        y = self.swings.components(self.swings.levels_of(bins))
+        t = t[-len(y) :]
         yield None
         powers = []
         for band in range(len(RIDGE_GRID.bands)):

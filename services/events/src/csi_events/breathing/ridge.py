@@ -87,6 +87,14 @@ def _forward(  # noqa: PLR0917 - a kernel takes no structs
     return after / (breathes + none), none / (breathes + none)
 
 
+@lru_cache(maxsize=32)
+def _spread(rates: tuple[float, ...], wander: float) -> NDArray[np.float64]:
+    """Return :attr:`Ridge.spread`, which is the same in all streams, once."""
+    log_rate = np.log(np.array(rates))
+    spread = np.exp(-0.5 * ((log_rate[:, None] - log_rate) / wander) ** 2) * np.gradient(log_rate)[:, None]
+    return np.ascontiguousarray(spread / spread.sum(axis=0))
+
+
 @dataclass(slots=True, init=False)
 class Ridge:
     """Chances of every rate, and of no breathing at all, given all seconds so far (a forward filter)."""
@@ -113,8 +121,7 @@ class Ridge:
         self.constants = np.array(
             [rules.weight, rules.most, rules.least, rules.strong, rules.turnover_s, rules.max_odds]
         )
-        spread = np.exp(-0.5 * ((log_rate[:, None] - log_rate) / rules.wander) ** 2) * share[:, None]
-        self.spread = np.ascontiguousarray(spread / spread.sum(axis=0))
+        self.spread = _spread(tuple(rate.tolist()), rules.wander)
         self.clear()
 
     def clear(self) -> None:

@@ -18,6 +18,8 @@ BIN_NS = 200_000_000
 MEMORY_S = 60.0
 """Four periods of a rate of 4 breaths/min."""
 CAPACITY = int(MEMORY_S * 1e9) // BIN_NS
+SPARE = 8
+"""Bins that are kept beyond those: an attempt comes to their levels some frames after it began."""
 LEAK_S = 10.0
 QUICK_S = 0.5
 """The same for the covariance, so that drift does not choose the components."""
@@ -126,7 +128,7 @@ def _sum(  # noqa: PLR0917 - a kernel takes no structs
 
 @dataclass(slots=True)
 class Swings:
-    """The newest ``CAPACITY`` bins of one stream; 0.15 MB for 120 columns.
+    """The newest ``CAPACITY`` bins of one stream, and ``SPARE``; 0.15 MB for 120 columns.
 
     A column is the sine of an antenna product's angle, or a normalised amplitude. Its change from bin to bin, in units
     of its usual change, is summed with a leak. Bins keep their real times and need not follow one another.
@@ -157,7 +159,7 @@ class Swings:
     steps: int = 0
     bins: int = 0
     """Bins kept since everything was last forgotten."""
-    t_ns: NDArray[np.int64] = field(default_factory=lambda: np.zeros(CAPACITY, np.int64))
+    t_ns: NDArray[np.int64] = field(default_factory=lambda: np.zeros(CAPACITY + SPARE, np.int64))
     levels: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 0), np.float32))
 
     @property
@@ -209,15 +211,25 @@ class Swings:
         self.bins = self.steps = 0
         self.knocked = False
 
-    def read(self, seconds: float) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
-        """Return times (s, relative to the newest bin) and levels of the bins of the last ``seconds``."""
+    def times(self, seconds: float) -> tuple[NDArray[np.float64], range]:
+        """Return times (s, relative to the newest bin) and numbers of the bins of the last ``seconds``."""
         if not self.bins:
-            return np.zeros(0), np.zeros((0, self.columns), np.float32)
-        size = min(self.bins, CAPACITY)
-        slots = np.arange(self.bins - size, self.bins) % CAPACITY
+            return np.zeros(0), range(0)
+        first = self.bins - min(self.bins, CAPACITY)
+        slots = np.arange(first, self.bins) % len(self.t_ns)
         t_s = (self.t_ns[slots] - self.t_ns[slots[-1]]) * 1e-9
-        first = int(np.searchsorted(t_s, -seconds))
-        return t_s[first:], self.levels[slots[first:]]
+        early = int(np.searchsorted(t_s, -seconds))
+        return t_s[early:], range(first + early, self.bins)
+
+    def read(self, seconds: float) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+        """Return times, as :meth:`times` does, and levels of the bins of the last ``seconds``."""
+        t_s, bins = self.times(seconds)
+        return t_s, self.levels_of(bins)
+
+    def levels_of(self, bins: range) -> NDArray[np.float32]:
+        """Return the levels (bins, columns) of bins that :meth:`times` named not long ago; of those still kept."""
+        first = max(bins.start, self.bins - len(self.levels))
+        return self.levels[np.arange(first, bins.stop) % max(1, len(self.levels))]
 
     def follow(self) -> Iterator[None]:
         """One step of subspace iteration, so that the basis follows the covariance as it drifts; yields in between."""
@@ -238,7 +250,7 @@ class Swings:
         self.covariance = np.zeros((columns, columns), np.float32)
         start = np.random.default_rng(1).standard_normal((columns, min(BASIS, columns)))
         self.basis = start.astype(np.float32)
-        self.levels = np.zeros((CAPACITY, columns), np.float32)
+        self.levels = np.zeros((CAPACITY + SPARE, columns), np.float32)
 
     def _close(self) -> None:
         """Close the open bin; its mean row makes a step from the bin before."""
@@ -302,6 +314,6 @@ class Swings:
     def _take(self, row: NDArray[Any], t_ns: int) -> None:
         """Keep a bin at the present level."""
         self.last, self.last_ns = row, t_ns
-        slot = self.bins % CAPACITY
+        slot = self.bins % len(self.t_ns)
         self.t_ns[slot], self.levels[slot] = t_ns, self.level
         self.bins += 1
