@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import time
 from collections.abc import AsyncIterator, Iterator
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaConnectionError
 from csi_runtime.errors import ClusterUnreachableError, KafkaSetupError
 from csi_schemas.topics import TopicSpec
+from rich.markup import escape
+
+from csiflow.output import console
+
+REMINDER_SECONDS = 30.0
+"""Time between two words about a broker that does not answer."""
 
 
 @contextlib.asynccontextmanager
@@ -38,6 +45,8 @@ async def following(
 ) -> AsyncIterator[AIOKafkaConsumer]:
     """Read topics while the context is open, from now on or from their oldest record.
 
+    A broker that goes away is waited for, and said to be gone once, then every half a minute.
+
     Raises:
         ClusterUnreachableError: no broker answers.
         KafkaSetupError: a topic is not there.
@@ -52,7 +61,8 @@ async def following(
         partitions = [TopicPartition(topic.name, number) for topic in topics for number in range(topic.partitions)]
         consumer.assign(partitions)
         await (consumer.seek_to_beginning if from_beginning else consumer.seek_to_end)(*partitions)
-        yield consumer
+        with told_once(bootstrap):
+            yield consumer
 
 
 @contextlib.contextmanager
@@ -65,3 +75,33 @@ def _silent(library: str) -> Iterator[None]:
         yield
     finally:
         logger.setLevel(level)
+
+
+class Outage(logging.Handler):
+    """Says now and then what a client of Kafka says of a broker many times a second."""
+
+    def __init__(self, bootstrap: str) -> None:
+        super().__init__(logging.WARNING)
+        self._bootstrap = bootstrap
+        self._silent_until = 0.0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print a warning, unless one was printed lately."""
+        now = time.monotonic()
+        if now >= self._silent_until:
+            self._silent_until = now + REMINDER_SECONDS
+            said = escape(record.getMessage())
+            console.print(
+                f"[yellow]Kafka at {self._bootstrap}: {said}; waiting for it (Ctrl-C ends)[/]", soft_wrap=True
+            )
+
+
+@contextlib.contextmanager
+def told_once(bootstrap: str) -> Iterator[None]:
+    """Say what the client library logs as an ``Outage`` does, while the context is open."""
+    logger, handler = logging.getLogger("aiokafka"), Outage(bootstrap)
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
