@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import signal
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -108,3 +110,27 @@ async def test_hostile_packets_cost_nothing_else(csiflow_data: Path, tmp_path: P
     rejected = 1031 - valid - sum(frames["telemetry_by_kind"].values())
     assert frames["rejected"] == sum(frames["rejected_by_reason"].values()) == rejected
     assert frames["dropped"] == 0
+
+
+async def test_events_are_printed_as_they_come(tmp_path: Path) -> None:
+    """Who runs the demo without a browser sees who comes and goes: every event of the table has had its line."""
+    environment = {name: value for name, value in os.environ.items() if name != "CSIFLOW_KAFKA"}
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "csiflow", "demo", "--source", "synthetic", "--no-browser", "--port", "0"),
+        env={**environment, "CSIFLOW_STATE_DIR": str(tmp_path)},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    assert process.stdout is not None
+    said = ""
+    while "PresenceStarted" not in said:
+        line = await process.stdout.readline()
+        assert line, said
+        said += line.decode()
+    process.send_signal(signal.SIGINT)
+    said += (await process.stdout.read()).decode()
+    assert await process.wait() == 0, said
+    printed = Counter(re.findall(r"^  \d\d:\d\d:\d\d node \w+: (\w+)", said, re.MULTILINE))
+    counted = {name: int(count) for name, count in re.findall(r"│   ([A-Z]\w+) +│ (\d+) +│", said)}
+    assert counted == printed
+    assert printed["PresenceStarted"] >= 1

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import msgspec
 import numpy as np
@@ -34,11 +34,14 @@ class _Classification(msgspec.Struct):
         return self.motion_level if self.confidence > 0.0 else "undecided"
 
 
-class _Derived(msgspec.Struct):
+class Derived(msgspec.Struct):
     """The fields of a derived message that tallies need; msgspec skips the others without building them."""
 
     type: str = ""
     event: str = ""
+    node_id: str = ""
+    breathing_rate_bpm: float | None = None
+    confidence: float | None = None
     timestamp_ns: int = 0
     origin: Origin | None = None
     window: _Window | None = None
@@ -46,13 +49,14 @@ class _Derived(msgspec.Struct):
     dropped: int = 0
 
 
-_decode = msgspec.json.Decoder(_Derived).decode
+_decode = msgspec.json.Decoder(Derived).decode
 
 
 class KafkaTally:
     """Counts the records of the result topics from the moment it was started."""
 
-    def __init__(self, bootstrap: str) -> None:
+    def __init__(self, bootstrap: str, on_event: Callable[[Derived], None] | None = None) -> None:
+        """Count at ``bootstrap``, and hand every event to ``on_event`` as it comes."""
         self.origins: Counter[tuple[int, int]] = Counter()
         """Snapshots by (partition, offset) of their frame."""
         self.sensing_origins: Counter[tuple[int, int]] = Counter()
@@ -60,6 +64,7 @@ class KafkaTally:
         """Distinct sensing updates by what they conclude; ``undecided`` when they could not say."""
         self.events: Counter[str] = Counter()
         self._bootstrap = bootstrap
+        self._on_event = on_event
 
     @property
     def snapshots(self) -> int:
@@ -89,6 +94,8 @@ class KafkaTally:
                     message = _decode(record.value)
                     if partition.topic == EVENTS.name:
                         self.events[message.event] += 1
+                        if self._on_event is not None:
+                            self._on_event(message)
                     elif message.origin is not None:
                         origins = self.origins if partition.topic == INTROSPECTION.name else self.sensing_origins
                         origin = (message.origin.partition, message.origin.offset)

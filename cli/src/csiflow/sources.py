@@ -7,9 +7,11 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from csi_events.quiet import CALIBRATION_S
 from csi_ingest.recordings import RecordingError, open_recording
 from csi_ingest.replay import ReplayReport, send
 from csi_ingest.sources import Choice, choose_source
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from csiflow.output import console, fail
@@ -44,9 +46,24 @@ def check_recording(path: Path) -> None:
         fail(str(error), 2)
 
 
+def too_fast(duration: float, speed: float | None) -> str | None:
+    """Say it when the windowed path would calibrate for more than half of a recording of ``duration`` s."""
+    if speed is not None and duration / speed >= 2 * CALIBRATION_S:
+        return None
+    lasts = "as fast as it is taken" if speed is None else f"in {duration / speed:.1f} s"
+    slower = duration / (2 * CALIBRATION_S)
+    remedy = f"--speed {slower:.2g} judges half of it" if slower > 0 else "it is too short to be judged"
+    return (
+        f"played {lasts}: the windowed path calibrates for {CALIBRATION_S:g} s by the clock and concludes nothing "
+        f"before; {remedy}"
+    )
+
+
 async def play_recording(path: Path, address: str, speed: float | None) -> ReplayReport:
     """Send a recording as UDP datagrams, with a progress bar on stderr."""
     recording = open_recording(path)
+    if warning := too_fast(recording.duration, speed):
+        console.print(f"[yellow]{escape(recording.name)}[/] {warning}", soft_wrap=True)
     columns = (
         TextColumn("replay {task.description}"),
         BarColumn(),

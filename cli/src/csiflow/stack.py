@@ -36,6 +36,15 @@ REMINDER_SECONDS = 20.0
 LIVE_PORT = 5005
 """UDP port of real nodes; replays and simulations take the two after it."""
 
+SIGNATURES = ("CSIFLOW_INTROSPECTION_SIGNATURES", "CSIFLOW_SIGNATURES")
+"""Variables that name the folder of signatures, in the order in which introspection takes them."""
+DECIDED = {
+    "CSIFLOW_INGEST_LIVE": "--listen and --udp-port",
+    "CSIFLOW_INGEST_REPLAY": "--udp-port: the next one, on loopback",
+    "CSIFLOW_INGEST_SYNTHETIC": "--udp-port: the one after that, on loopback",
+}
+"""Variables of a service run alone, by what of ``up`` decides them here."""
+
 
 @dataclass(frozen=True, slots=True)
 class StackOptions:
@@ -113,12 +122,13 @@ def check_ports(options: StackOptions) -> None:
     """Find out before anything is started whether the ports people know are free.
 
     Raises:
-        OSError: one is taken.
+        OSError: one is taken; the message names each that is, and the option that takes another.
     """
     wanted = (
         (socket.SOCK_STREAM, options.gateway_host, options.gateway_port, "--port", "the dashboard"),
-        (socket.SOCK_DGRAM, options.listen_host, options.live_port, "csiflow up --udp-port", "nodes"),
+        (socket.SOCK_DGRAM, options.listen_host, options.live_port, "--udp-port", "nodes"),
     )
+    taken = []
     for kind, host, port, option, what in wanted:
         with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, kind) as probe:
             if kind == socket.SOCK_STREAM:  # as the gateway does: what lingers of an earlier one is no obstacle
@@ -127,10 +137,12 @@ def check_ports(options: StackOptions) -> None:
                 probe.bind((host, port))
             except OSError as error:
                 protocol = "TCP" if kind == socket.SOCK_STREAM else "UDP"
-                raise OSError(
-                    f"{protocol} port {port} of {host}, for {what}, cannot be had: {error.strerror or error}; "
-                    f"is csiflow running already? {option} takes another, 0 a free one"
-                ) from error
+                taken.append(
+                    f"{protocol} port {port} of {host}, for {what}, cannot be had: {error.strerror or error} "
+                    f"({option} takes another, 0 a free one)"
+                )
+    if taken:
+        raise OSError(f"{'; '.join(taken)}; is csiflow running already?")
 
 
 def check_settings(*, introspection: bool) -> None:
@@ -142,7 +154,11 @@ def check_settings(*, introspection: bool) -> None:
     services: list[type[RuntimeSettings]] = [IngestSettings, EventsSettings, GatewaySettings]
     if introspection:
         services += [IntrospectionSettings, ClusterSettings]
-    faults: dict[str, None] = {}  # a variable that several services read is named once
+    faults: dict[str, None] = {  # a variable that several services read is named once
+        f"{variable} is for a service run alone; here it is decided by {how}: unset it": None
+        for variable, how in DECIDED.items()
+        if os.environ.get(variable)
+    }
     for settings in services:
         try:
             load(settings)
@@ -221,7 +237,7 @@ async def wait_aloud(supervisor: Supervisor) -> None:
 
     async def explain() -> None:
         await asyncio.sleep(PATIENCE_SECONDS)
-        why = ": the first start compiles the kernels, once: a minute or two on two cores, longer on a busy machine"
+        why = ": a first start compiles the kernels, a minute or two on two cores, longer on a busy machine"
         while True:
             waited = asyncio.get_running_loop().time() - began
             console.print(f"  still waiting for {', '.join(sorted(waiting))} after {waited:.0f} s{why}")
@@ -238,15 +254,21 @@ async def wait_aloud(supervisor: Supervisor) -> None:
 def plan(
     settings: CliSettings, options: StackOptions, bootstrap: str, supervisor: Supervisor
 ) -> tuple[Stack, list[ServiceSpec]]:
-    """Decide ports, tokens and the environment of every service."""
+    """Decide ports, tokens and the environment of every service.
+
+    Raises:
+        ConfigurationError: a variable names one port for several workers.
+    """
     usual = options.live_port == LIVE_PORT
     live = udp_address(options.listen_host, options.live_port)
     replay = udp_address("127.0.0.1", LIVE_PORT + 1 if usual else 0)
     synthetic = udp_address("127.0.0.1", LIVE_PORT + 2 if usual else 0)
     gateway_port = options.gateway_port or free_port(options.gateway_host)
-    token_file = settings.state_dir / "gateway-token"
+    token_file = Path(os.environ.get("CSIFLOW_GATEWAY_TOKEN_FILE") or settings.state_dir / "gateway-token")
     token = os.environ.get("CSIFLOW_GATEWAY_TOKEN") or load_or_create(token_file)
-    signatures = (checkout() or Path(__file__).parent) / "signatures"
+    ours = (checkout() or Path(__file__).parent) / "signatures"
+    named = next((os.environ[name] for name in SIGNATURES if os.environ.get(name)), None)
+    signatures = named or (str(ours) if ours.is_dir() else None)
     environment = {
         "CSIFLOW_KAFKA": bootstrap,
         "CSIFLOW_STATE_DIR": str(settings.state_dir),
@@ -259,15 +281,19 @@ def plan(
         "CSIFLOW_INGEST_LIVE": live,
         "CSIFLOW_INGEST_REPLAY": replay,
         "CSIFLOW_INGEST_SYNTHETIC": synthetic,
-        **({"CSIFLOW_SIGNATURES": str(signatures)} if signatures.is_dir() else {}),
+        **({"CSIFLOW_SIGNATURES": signatures} if signatures else {}),
         **options.environment,
     }
 
     def service(name: str, number: int | None = None, module: str | None = None) -> ServiceSpec:
-        port = free_port()
+        variable = f"CSIFLOW_{name.upper()}_HTTP_PORT"
+        wanted = os.environ.get(variable)
+        if wanted and number is not None:
+            raise ConfigurationError(f"{variable} is one port, for {options.workers} workers: unset it")
+        port = int(wanted or 0) or free_port()
         label = name if number is None else f"{name}-{number}"
         command = (sys.executable, "-m", module or f"csi_{name}")
-        return ServiceSpec(label, command, {**environment, f"CSIFLOW_{name.upper()}_HTTP_PORT": str(port)}, port)
+        return ServiceSpec(label, command, {**environment, variable: str(port)}, port)
 
     ingest = service("ingest")
     gateway = ServiceSpec("gateway", (sys.executable, "-m", "csi_gateway"), environment, gateway_port)

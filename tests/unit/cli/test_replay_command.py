@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from csiflow.main import app
 from csiflow.runfile import RunFile, published
 from csiflow.settings import CliSettings
+from csiflow.sources import too_fast
 from typer.testing import CliRunner
 from unit.cli.evaluation.rooms import write
 
@@ -31,3 +33,23 @@ def test_the_stack_that_runs_here_is_found(tmp_path: Path, monkeypatch: pytest.M
         with np.load(recording) as arrays:
             assert (answer["to"], answer["sent"]) == (to, len(arrays["t_ns"]))
         assert ingest.recv(65536)
+
+
+@pytest.mark.parametrize(
+    ("duration", "speed", "said"),
+    [
+        (60.0, 1.0, None),
+        (60.0, 3.0, None),
+        (60.0, 6.0, "in 10.0 s: the windowed path calibrates for 10 s .* --speed 3 judges half of it"),
+        (12.0, 1.0, "in 12.0 s: .* --speed 0.6 judges half of it"),
+        (60.0, None, "as fast as it is taken: .* --speed 3 judges half of it"),
+        (0.0, 1.0, "too short to be judged"),
+    ],
+)
+def test_a_recording_played_too_fast_to_be_judged_is_told_of(
+    duration: float, speed: float | None, said: str | None
+) -> None:
+    """Windows calibrate by the clock: what is over before half of it was judged says which speed would do."""
+    warning = too_fast(duration, speed)
+    assert (warning is None) == (said is None)
+    assert warning is None or re.search(str(said), warning)

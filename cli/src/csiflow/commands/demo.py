@@ -8,14 +8,16 @@ import shutil
 import tempfile
 import time
 import webbrowser
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
-from csiflow.commands.options import GatewayPort, Introspection, Json, Recording, Speed
-from csiflow.observer import KafkaTally, WebsocketTally
+from csiflow.commands.options import GatewayPort, Introspection, Json, Recording, Speed, UdpPort
+from csiflow.observer import Derived, KafkaTally, WebsocketTally
 from csiflow.output import console, emit_json, fail
 from csiflow.parameters import parse_duration, parse_speed
 from csiflow.running import run_until_signal
@@ -47,10 +49,13 @@ def demo(
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the dashboard.")] = True,
     introspection: Introspection = True,
     port: GatewayPort = 8080,
+    udp_port: UdpPort = LIVE_PORT,
     logs: Annotated[bool, typer.Option("--logs/--no-logs", help="Show the services' logs.")] = False,
     as_json: Json = False,
 ) -> None:
     """Run the whole flow here: real Kafka, every service, a source and the dashboard.
+
+    A recording and simulations take a free UDP port, and --json, which shows no dashboard, a free one of HTTP.
 
     Examples:
 
@@ -78,7 +83,7 @@ def demo(
         # A demo shares the machine with whatever else runs there: only real radios need the port they know.
         options = StackOptions(
             data_dir=data_dir,
-            live_port=LIVE_PORT if recording is None and source != "synthetic" else 0,
+            live_port=udp_port if recording is None and source != "synthetic" else 0,
             gateway_port=0 if as_json else port,
             introspection=introspection,
         )
@@ -105,6 +110,14 @@ def demo(
     if not result["complete"]:
         console.print("[bold red]not everything that was sent came out:[/] see lost, duplicated and dropped above")
         raise typer.Exit(1)
+
+
+def tell(event: Derived) -> None:
+    """Print an event as it comes: when the frame that decided it came, and of which node."""
+    at = datetime.fromtimestamp(event.timestamp_ns / 1e9).astimezone()
+    rate = "" if event.breathing_rate_bpm is None else f" {event.breathing_rate_bpm:.1f} a minute"
+    sure = "" if event.confidence is None else f", confidence {event.confidence:.2f}"
+    console.print(f"  {at:%H:%M:%S} node {escape(event.node_id)}: {event.event}{rate}{sure}")
 
 
 def summary(result: dict[str, Any]) -> Table:
@@ -138,7 +151,7 @@ class Demo:
         self._stack = stack
         self._began = began
         self._synthetic = synthetic
-        self._kafka = KafkaTally(stack.bootstrap)
+        self._kafka = KafkaTally(stack.bootstrap, tell)
         base = stack.gateway_url.replace("http", "ws", 1)
         self._sensing = WebsocketTally(f"{base}/ws/sensing", stack.token)
         self._introspection = WebsocketTally(f"{base}/ws/introspection", stack.token) if introspection else None

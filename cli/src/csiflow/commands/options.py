@@ -17,7 +17,16 @@ Introspection = Annotated[
     ),
 ]
 GatewayPort = Annotated[
-    int, typer.Option(help="HTTP port of the dashboard and the API; 0 takes a free one.", min=0, max=65535)
+    int,
+    typer.Option(
+        envvar="CSIFLOW_GATEWAY_PORT",
+        help="HTTP port of the dashboard and the API; 0 takes a free one.",
+        min=0,
+        max=65535,
+    ),
+]
+UdpPort = Annotated[
+    int, typer.Option(help="UDP port for ESP32 nodes and wifiscan agents; 0 takes a free one.", min=0, max=65535)
 ]
 Workers = Annotated[int, typer.Option(help="Workers of each consumer service.", min=1, max=12)]
 Recording = Annotated[

@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
-from csiflow.commands.options import GatewayPort, Introspection, Workers
+from csiflow.commands.options import GatewayPort, Introspection, UdpPort, Workers
 from csiflow.output import console, fail
 from csiflow.running import run_until_signal
 from csiflow.settings import cli_settings
 from csiflow.sources import SOURCES, SyntheticOptions, resolve_source, synthetic_spec
-from csiflow.stack import StackOptions, running_stack
+from csiflow.stack import LIVE_PORT, StackOptions, running_stack
 
 
 def up(
@@ -24,10 +24,10 @@ def up(
     introspection: Introspection = False,
     workers: Workers = 1,
     listen: Annotated[str, typer.Option(help="Address the UDP socket for ESP32 nodes binds to.")] = "0.0.0.0",  # noqa: S104
-    udp_port: Annotated[
-        int, typer.Option(help="UDP port for ESP32 nodes; 0 takes a free one.", min=0, max=65535)
-    ] = 5005,
-    host: Annotated[str, typer.Option(help="Address the gateway binds to.")] = "127.0.0.1",
+    udp_port: UdpPort = LIVE_PORT,
+    host: Annotated[
+        str, typer.Option(envvar="CSIFLOW_GATEWAY_HOST", help="Address the gateway binds to.")
+    ] = "127.0.0.1",
     port: GatewayPort = 8080,
     logs: Annotated[bool, typer.Option("--logs/--no-logs", help="Show the services' logs.")] = True,
 ) -> None:
