@@ -20,6 +20,7 @@ from csi_introspection.changes import (
     count_block,
     describe_changes,
     finish_block,
+    is_whole,
     logarithms,
     new_changes,
     restart,
@@ -201,6 +202,23 @@ def test_logarithms_are_exact_to_their_promise_everywhere_in_an_octave() -> None
     logarithms(values, out)
     assert np.abs(out - np.log(values.astype(np.float64))).max() <= 0.002
     assert np.diff(out).min() >= -1e-7
+
+
+@pytest.mark.parametrize("stride", [1, 3])
+def test_energies_are_whole_once_nothing_before_the_restart_counts(stride: int) -> None:
+    """They are those of a stream that has another past, to a row's own frames, from then on and not before."""
+    rng = np.random.default_rng(6)
+    frames = rng.normal(size=(26 * stride, 1, BANDS))
+    other = begun(rng.normal(size=(200, 1, BANDS)), stride)
+    state = new_changes(1, BANDS, stride)
+    restart(state, frames[0].astype(np.float32).ravel())
+    for number, frame in enumerate(frames[:, None], start=1):
+        feed(state, frame)
+        feed(other, frame)
+        same = np.allclose(state.energy, other.energy, rtol=1e-3)
+        assert is_whole(state) == (number > (LAGS[-1] + SMOOTH) * stride)
+        assert same <= (number > (LAGS[-1] + SMOOTH - 1) * stride)
+        assert same or not is_whole(state) or number < (LAGS[-1] + SMOOTH + 1) * stride - 1
 
 
 @pytest.mark.parametrize("stride", [1, 2])

@@ -201,7 +201,7 @@ def test_opening_afresh_leaves_only_what_began_lately(
     before = max(0, len(frames) - after)
     matcher = matcher_of(make(template, band))
     feed(matcher, frames[:before])
-    open_afresh(matcher, keep)
+    open_afresh(matcher, keep, 0)
     feed(matcher, frames[before:])
     expected = best_since(frames, template, band, max(0, before - keep))
     check(matcher.matches[0], PREFIX, expected.evidence, expected.score)
@@ -229,7 +229,7 @@ def test_opening_afresh_counts_the_rows_of_each_sequence() -> None:
     for number, frame in enumerate(rng.normal(size=(60, 1, 3))):
         if number == 31:
             for matcher in (interleaved, *separate):
-                open_afresh(matcher, 2)
+                open_afresh(matcher, 2, 0)
         feed(interleaved, frame)
         feed(separate[number % 3], frame)
         np.testing.assert_allclose(interleaved.matches, separate[number % 3].matches, rtol=1e-5, atol=1e-5)
@@ -242,7 +242,7 @@ def test_opening_afresh_leaves_a_room_at_rest_alone() -> None:
     opened, untouched = matcher_of(signature), matcher_of(signature)
     for number, frame in enumerate(rng.normal(size=(30, 1, 3))):
         if number == 20:
-            open_afresh(opened, 0)
+            open_afresh(opened, 0, 0)
         feed(opened, frame)
         feed(untouched, frame)
         np.testing.assert_array_equal(opened.matches, untouched.matches)
@@ -251,7 +251,7 @@ def test_opening_afresh_leaves_a_room_at_rest_alone() -> None:
 
 @pytest.mark.parametrize("stride", [1, 2])
 def test_kinds_side_by_side_match_as_each_alone(stride: int) -> None:
-    """Signatures of all kinds in one vector have the matches they have in a stream of their kind only."""
+    """They have the matches of a stream of their kind only, also where those from the second kind on open afresh."""
     rng = np.random.default_rng(12)
     columns = Columns(3, 5, 4)
     ends = columns.ends()
@@ -270,9 +270,13 @@ def test_kinds_side_by_side_match_as_each_alone(stride: int) -> None:
         matcher_of(make(r, 2 + k, kind=kind), columns=own[k], stride=stride)
         for k, (r, kind) in enumerate(zip(rows, kinds, strict=True))
     ]
-    for frame in rng.normal(size=(50, 1, columns.total)):
+    for number, frame in enumerate(rng.normal(size=(50, 1, columns.total))):
+        if number == 40:
+            open_afresh(together, 1, 1)
         feed(together, frame, columns=columns)
         for k, (matcher, kind) in enumerate(zip(alone, kinds, strict=True)):
+            if number == 40 and kind > 0:
+                open_afresh(matcher, 1, 0)
             feed(matcher, frame[:, ends[kind] : ends[kind + 1]], columns=own[k])
             np.testing.assert_allclose(together.matches[k], matcher.matches[0], rtol=1e-5, atol=1e-5)
     assert (together.matches[:, dtw.EVIDENCE] != 0).all()

@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 from csi_introspection import shapes
 from csi_introspection.arrays import Float32
+from csi_introspection.changes import LAGS, SMOOTH
 from csi_introspection.features import amplitudes
+from csi_introspection.frame import MATCHES
 from csi_introspection.playback import Run, there_and_back
 from csi_introspection.reference import RATE_HZ, ROWS, channel, door, record, references, sample, walk
 from csi_introspection.shapes import Example, LabelledExample
@@ -178,6 +180,20 @@ def test_a_walk_is_recognised_by_its_changes(kind: FeatureKind) -> None:
     assert not found[:2250].any()
     assert np.flatnonzero(found == EMERGING)[0] < 2250 + ROWS // 3
     assert found[-1] == CONFIRMED
+
+
+@pytest.mark.parametrize("kind", ["lag", "vec128"])
+def test_after_a_gap_changes_match_only_once_they_are_whole(kind: FeatureKind) -> None:
+    """What moves in the rows that look back beyond a gap scores nothing; a walk that begins after them is confirmed."""
+    whole = LAGS[-1] + SMOOTH  # rows, of a frame each at this rate, that look back beyond the gap's end
+    for still, seen in ((0, False), (whole + 30, True)):
+        analysed = FrameStream(1, 64, [of_changes(kind)])
+        feed(analysed, record(walk(1), 0.5, 78, quiet_frames=2250))
+        track = np.concatenate([np.repeat(walk(1), still, axis=0), walk(ROWS)])
+        results = feed(analysed, sample(channel(track, 0.5, len(track)), np.random.default_rng(79)), late_s=5.0)
+        assert not results[:whole, MATCHES + 2].any()  # the score of the one match
+        assert (results[whole + 1 :, MATCHES + 2] > 0.0).any()
+        assert (states(analysed, results, f"{kind}_walk")[-1] == CONFIRMED) == seen
 
 
 def test_two_antennas_take_signatures_of_change_but_not_of_one_antennas_amplitude() -> None:

@@ -95,6 +95,7 @@ def test_only_the_first_values_count_in_any_order(count: int) -> None:
     np.testing.assert_allclose(tail, fitted(rng.permutation(values[:count])))
 
 
+@settings(deadline=None)  # its first call compiles
 @given(st.lists(st.tuples(st.integers(1, 2 * KEPT), st.floats(-5, 50, width=32)), min_size=1, max_size=12))
 def test_the_order_of_the_last_fit_serves_the_next(learnt: list[tuple[int, float]]) -> None:
     """However many seconds were learnt since the last fit, over the oldest or not, the fit is that of a fresh order."""

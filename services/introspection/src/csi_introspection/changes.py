@@ -138,6 +138,12 @@ def restart(state: Changes, vector: Float32) -> None:
 
 
 @kernel
+def is_whole(state: Changes) -> bool:
+    """Whether all that the newest energies look back on has been seen since the stream began or a gap ended."""
+    return bool(state.clock[0] >= state.rows.shape[0] + state.squares.shape[0])
+
+
+@kernel
 def take_square(state: Changes, squares: Float32, k: int, b: int, square: np.float32, share: float) -> None:
     """Take a squared change in the place of the oldest one of the ring, whose row ``squares`` (lags, bins + 1) is."""
     state.sums[k, b] += np.float64(square) - squares[k, b]
@@ -222,8 +228,8 @@ def describe_changes(state: Changes, lag: Float32, vec: Float32) -> None:
 
 @kernel
 def count_block(state: Changes, lag: Float32, vec: Float32) -> None:
-    """Add the newest frame to the running block, once all that its energies look back on has been seen."""
-    if state.clock[0] < state.rows.shape[0] + state.squares.shape[0]:
+    """Add the newest frame to the running block, once its energies are whole."""
+    if not is_whole(state):
         return
     state.counted[0] += 1
     for k in range(state.block.shape[0]):

@@ -11,7 +11,7 @@ from csi_introspection import dtw, promotion, quiet, regime, seconds, states, ta
 from csi_introspection._compile import kernel
 from csi_introspection.arrays import Float64, Int8, Record
 from csi_introspection.attractor import advance_attractor, noise_floor
-from csi_introspection.changes import advance_changes, count_block, describe_changes, finish_block, restart
+from csi_introspection.changes import advance_changes, count_block, describe_changes, finish_block, is_whole, restart
 from csi_introspection.features import amplitude_of_iq, bins_of_amplitude
 from csi_introspection.matcher import REST, Matcher, advance_matcher, forget, open_afresh, rescale
 from csi_introspection.onset import advance_onset
@@ -51,6 +51,8 @@ SETTLED_S = 1.0
 """Stillness after which what moved before is over and the quiet is learnt from."""
 OPEN_ROWS = 3
 """Rows before an onset at which a motion may have begun: a beginning is seen a little late."""
+FIRST_OF_CHANGES = 1
+"""Number of the first kind whose rows are of changes."""
 COARSER = 0.05
 """A quiet deviation that changed by less than this share leaves the signatures' scale alone."""
 
@@ -213,12 +215,14 @@ def match_row(state: Any, dt_s: float) -> None:
     """Match the newest row, promote, learn what the quiet looks like to the signatures, and report the matches."""
     matcher, past, clock, onset = state.matcher, state.past, state.clock, state.onset.state[0]
     if onset.onset == 1:
-        open_afresh(matcher, OPEN_ROWS)
+        open_afresh(matcher, OPEN_ROWS, 0)
     was_calm = clock[CALM_S] >= SETTLED_S
     clock[CALM_S] = 0.0 if onset.moving == 1 else clock[CALM_S] + dt_s
     calm = clock[CALM_S] >= SETTLED_S
     if calm and not was_calm:
-        open_afresh(matcher, 0)
+        open_afresh(matcher, 0, 0)
+    if state.ends[2] > state.ends[1] and not is_whole(state.changes):
+        open_afresh(matcher, 0, FIRST_OF_CHANGES)
     cost = quiet.quiet_cell_cost(state.moments, dtw.STEP_WEIGHT)
     advance_matcher(matcher, state.row, state.mean, state.unit, state.ends, cost)
     promotion.promote(matcher, clock[ASTRAY] == 0.0)

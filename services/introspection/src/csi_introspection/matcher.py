@@ -182,12 +182,12 @@ def forget(matcher: Matcher) -> None:
 
 
 @kernel
-def open_afresh(matcher: Matcher, keep: int) -> None:
-    """Void the alignments that began more than ``keep`` rows ago: what was going on before is over."""
+def open_afresh(matcher: Matcher, keep: int, first_kind: int) -> None:
+    """Void the alignments, of kinds from ``first_kind`` on, that began more than ``keep`` rows ago: that is over."""
     widest = (matcher.cells.shape[4] - 3) // 2
     rows = matcher.cells.shape[5] - 1
     for k in range(matcher.integers.shape[0]):
-        if matcher.integers[k, REST] == 1:
+        if matcher.integers[k, REST] == 1 or matcher.integers[k, KIND] < first_kind:
             continue
         band = matcher.integers[k, BAND]
         for r in range(2 * widest + 3):

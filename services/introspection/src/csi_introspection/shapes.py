@@ -196,7 +196,7 @@ def follow_rows(
     n = most.shape[1]
     for i in range(rows.shape[0]):
         if i == first:
-            open_afresh(matcher, 0)
+            open_afresh(matcher, 0, 0)
         advance_matcher(matcher, rows[i], nothing, unit, ends, 1.0)
         # one motion: nothing goes on from a signature that a part of it completed
         matcher.since.fill(matcher.completed.shape[2])
