@@ -1,4 +1,4 @@
-"""Onset inside what goes on: somebody who sits and breathes near a link gets up, though ``moving`` never ended."""
+"""Onset inside what goes on: somebody who sits and breathes near a link comes to rest, and is seen getting up."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from csi_ingest.synthetic.simulator import default_links, simulated_node
 from csi_introspection.onset import new_onset
 from csi_introspection.onset_again import RISE, STRETCH_S, rises_again
 from csi_introspection.onset_offline import follow_onsets
+from csi_introspection.onset_rest import SLOT_S
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -17,6 +18,16 @@ RATE_HZ = 30.0
 SEAT = (1.2, 1.0, 1.1)
 QUIET_S, WALK_S, SIT_S = 30.0, 15.0, 45.0
 UP_S = QUIET_S + WALK_S + SIT_S
+
+
+def sitting(chest_m: float, breathing_hz: float = 0.25, sit_s: float = SIT_S) -> tuple[Segment, ...]:
+    """Empty, somebody walks, sits and breathes, walks out."""
+    return (
+        Segment("empty", QUIET_S),
+        Segment("walk", WALK_S),
+        Segment("still", sit_s, (SEAT,), chest_m=chest_m, breathing_hz=breathing_hz),
+        Segment("walk", 5.0, (SEAT, (5.6, 0.6, 1.1))),
+    )
 
 
 def answers(node: int, *segments: Segment) -> NDArray[np.int8]:
@@ -33,26 +44,38 @@ def answers(node: int, *segments: Segment) -> NDArray[np.int8]:
 
 @pytest.mark.parametrize("node", [1, 2])
 @pytest.mark.parametrize("chest_m", [0.006, 0.012])
-def test_who_gets_up_is_seen_at_once_though_their_breath_is_motion(node: int, chest_m: float) -> None:
-    """Two onsets, of who comes and of who gets up, within half a second; ``moving`` all the while between them."""
-    flagged = answers(
-        node,
-        Segment("empty", QUIET_S),
-        Segment("walk", WALK_S),
-        Segment("still", SIT_S, (SEAT,), chest_m=chest_m),
-        Segment("walk", 5.0, (SEAT, (5.6, 0.6, 1.1))),
-    )
+def test_who_sits_is_at_rest_and_who_gets_up_is_seen_at_once(node: int, chest_m: float) -> None:
+    """Two onsets, of who comes and of who gets up, within half a second; ``moving`` ends 9 to 26 s after who sits."""
+    flagged = answers(node, *sitting(chest_m))
     came, rose = np.flatnonzero(flagged[:, 0]) / RATE_HZ
     assert 0.0 <= came - QUIET_S < 0.2
     assert 0.0 <= rose - UP_S < 0.5
-    assert flagged[int(came * RATE_HZ) + 1 : int(rose * RATE_HZ), 1].all()
+    walked = round((QUIET_S + WALK_S) * RATE_HZ)
+    assert flagged[int(came * RATE_HZ) + 1 : walked, 1].all()
+    rested = np.flatnonzero(flagged[walked:, 1] == 0)[0] / RATE_HZ
+    assert 2 * SLOT_S - 1.0 <= rested <= 5 * SLOT_S + 1.0  # slots begin with the onset
+    assert not flagged[walked + int(rested * RATE_HZ) : int(rose * RATE_HZ), 1].any()
+
+
+@pytest.mark.parametrize("node", [1, 2])
+@pytest.mark.parametrize(("chest_m", "breathing_hz"), [(0.002, 0.25), (0.006, 0.1), (0.012, 0.1)])
+def test_breath_about_the_threshold_is_no_chain_of_onsets(node: int, chest_m: float, breathing_hz: float) -> None:
+    """Breath that comes and goes at the thresholds of the empty room is known in 25 s; getting up is seen as ever."""
+    flagged = answers(node, *sitting(chest_m, breathing_hz, 120.0))
+    onsets = np.flatnonzero(flagged[:, 0]) / RATE_HZ - QUIET_S - WALK_S
+    within = onsets[(onsets > 0) & (onsets < 120.0)]
+    assert len(within) <= 3
+    assert (within < 25.0).all()
+    assert 0.0 <= onsets[-1] - 120.0 < 0.5
 
 
 @pytest.mark.parametrize("node", [1, 2])
 def test_a_long_walk_begins_once(node: int) -> None:
     """Two minutes of walking have one onset: what goes on is as strong as it was."""
     flagged = answers(node, Segment("empty", QUIET_S), Segment("walk", 120.0))
-    assert len(np.flatnonzero(flagged[:, 0])) == 1
+    onsets = np.flatnonzero(flagged[:, 0])
+    assert len(onsets) == 1
+    assert flagged[onsets[0] :, 1].all()
 
 
 @settings(deadline=None)  # the first call compiles

@@ -2,10 +2,10 @@
 
 Evidence on four scales and of three kinds, and of two frames where frames are slow (``onset_evidence``,
 ``onset_channels``), is held against thresholds from the tail of the stream's own quiet (``onset_tail``), raised by its
-false starts (``onset_caution``); while something goes on, against that (``onset_again``). Nothing is told to it: the
-first ``WARM_UP`` frames after the start calibrate, after them noise and level (``onset_noise``) and tail are learnt
-from every frame that is not suspect. Scores are computed before they are learnt from, so the tail is one of unseen
-frames. docs/onset.md has the measurements.
+false starts (``onset_caution``); while something goes on, against that (``onset_again``), of which in the end only
+breath may be left (``onset_rest``). Nothing is told to it: the first ``WARM_UP`` frames after the start calibrate,
+after them noise and level (``onset_noise``) and tail are learnt from every frame that is not suspect. Scores are
+computed before they are learnt from, so the tail is one of unseen frames. docs/onset.md has the measurements.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from csi_introspection.onset_channels import CHANNELS, PAIR, compare, weigh_fram
 from csi_introspection.onset_evidence import DISPLACED, RING, SCALES
 from csi_introspection.onset_frames import INVERSE, average_groups, group_size, is_gap, keep_frame, keep_rest
 from csi_introspection.onset_noise import COUNT, ENERGY, LEVEL, learn_levels, learn_noise, refresh_scales
+from csi_introspection.onset_rest import comes_to_rest, forget_rest, rest_height
 from csi_introspection.onset_tail import (
     BINS,
     BLOCK,
@@ -92,6 +93,16 @@ STATE = np.dtype(
         ("stretch", "f8"),  # its greatest evidence above a threshold
         ("stretch_1", "f8"),  # that of the stretch before; infinite while there was none
         ("stretch_2", "f8"),  # and of the one before that
+        ("resting", "i8"),  # only breath is left of what began, see ``onset_rest``; those two are its height then
+        ("strongest", "f8"),  # greatest evidence above a threshold since it began; minus infinity while nothing goes on
+        ("known", "f8"),  # height of the rest out of which it began, else minus infinity
+        ("idle_s", "f8"),  # since something was ``going``
+        ("slot_s", "f8"),  # of the running slot
+        ("slot", "f8"),  # its greatest evidence
+        ("slot_1", "f8"),  # that of the slot before
+        ("slots_s", "f8"),  # of the slots before it that are alike
+        ("slot_high", "f8"),  # the greatest of them
+        ("slot_low", "f8"),  # and the least
     ],
     align=True,
 )
@@ -134,6 +145,7 @@ def new_onset(
     state = np.zeros(1, STATE)
     state["false_per_hour"] = false_per_hour
     state["group"] = group = group_size(width)
+    state["strongest"] = state["known"] = -np.inf
     groups = width // group
     channels = np.full((CHANNELS, PENDING + DELAY), LOWEST - 1.0)
     channels[:, THRESHOLD] = np.inf
@@ -181,6 +193,7 @@ def begin_anew(state: Record, sums: Float64, noise: Float64, channels: Float64) 
     keep_rest(state, sums, noise)
     state.frames, state.block, state.disturbed, state.moving, state.going, state.stirring = 0, 0, 0, 0, 0, 0
     state.energy = 0.0
+    forget_rest(state)
     for c in range(CHANNELS):
         forget_pending(channels[c])
 
@@ -201,10 +214,16 @@ def judge(state: Record, channels: Float64, dt_s: float) -> bool:
         if state.since_s > max(HOLD_S, HOLD_FRAMES * state.interval_s):
             state.going, state.moving = 0, 0
     state.gone_s += dt_s
-    if state.going == 1 and state.moving == 0 and (excess > state.caution or state.gone_s > BRIEF_S):
+    height = rest_height(state)
+    outlasts = state.resting == 0 and state.gone_s > BRIEF_S
+    if state.going == 1 and state.moving == 0 and (excess > max(state.caution, height) or outlasts):
         state.onset, state.moving = 1, 1
+        state.known = height if state.resting == 1 else state.known
     if rises_again(state, excess, dt_s):
         state.onset = 1
+        forget_rest(state)  # what went before is no measure of it
+    if comes_to_rest(state, excess, dt_s):
+        state.moving = 0
     count_false_starts(state, excess, dt_s)
     state.disturbed = max(state.disturbed, state.going)
     return bool(state.going == 0 and not suspect)

@@ -23,17 +23,18 @@ def rises_again(state: Record, excess: float, dt_s: float) -> bool:
     """Hold a frame's evidence against that of the stretches before its own, and follow these.
 
     Args:
-        state: See ``onset.STATE``: ``onset``, ``moving``, ``caution``, ``stretch_s`` and the next three.
+        state: See ``onset.STATE``: ``onset``, ``moving``, ``resting``, ``caution``, ``stretch_s`` and the next three.
         excess: Greatest evidence above its threshold.
         dt_s: Seconds since the frame before, not negative.
 
     Returns:
-        Whether a motion begins inside the one that goes on. The two stretches are collected anew after every onset.
+        Whether a motion begins inside the one that goes on. The two stretches are collected anew after every onset, and
+        go on in a rest (``onset_rest``), whose height they are.
     """
-    if state.moving == 0:
+    if state.moving == 0 and state.resting == 0:
         return False
     usual = max(state.stretch_1, state.stretch_2)
-    rises = bool(state.onset == 0 and excess > max(state.caution, usual + RISE))
+    rises = bool(state.onset == 0 and state.moving == 1 and excess > max(state.caution, usual + RISE))
     if rises or state.onset == 1:
         state.stretch_s, state.stretch, state.stretch_1, state.stretch_2 = 0.0, -np.inf, np.inf, np.inf
         return rises
