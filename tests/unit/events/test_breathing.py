@@ -98,6 +98,16 @@ def test_products_are_the_naive_ones(data: st.DataObject) -> None:
     np.testing.assert_allclose(products, np.array(expected).T.reshape(frames, len(pairs) * groups), atol=1e-5)
 
 
+@pytest.mark.parametrize("silent", [0, 3])
+def test_8_bits_are_multiplied_without_an_error(silent: int) -> None:
+    """Single precision holds the sums of 8 bits in groups of 512 sub-carriers: the products are those of 16 bits."""
+    iq = np.random.default_rng(5).integers(-128, 128, (2, 4, 4096, 2)).astype(np.int8)
+    iq[0] = -128
+    live = np.ones((4, 4096), np.bool_)
+    live[1, :silent] = False
+    np.testing.assert_array_equal(products_of(iq, live), products_of(iq.astype(np.int16), live))
+
+
 def test_clocks_do_not_matter() -> None:
     """A phase common to all antennas, new in every frame, and a gain per frame and antenna leave products alone."""
     rng = np.random.default_rng(0)

@@ -1,8 +1,8 @@
 """What is made of one frame when it arrives, so that little is left to do when its window closes.
 
-Amplitudes and their mean over antennas, the amplitudes without gain and their means in groups (as
-:mod:`csi_events.normalise` makes them of a whole window), the newest change (as :mod:`csi_events.change` does), and
-products of the window's frames with one another, of which level shifts are made (:mod:`csi_events.levels`).
+The amplitudes without gain and their means in groups (as :mod:`csi_events.normalise` makes them of a whole window), the
+newest change (as :mod:`csi_events.change` does), and products of the window's frames with one another, of which level
+shifts are made (:mod:`csi_events.levels`).
 """
 
 from __future__ import annotations
@@ -23,47 +23,6 @@ LOUD_ROUNDS = 2
 
 BLOCK = 256
 """Columns of which sums are made at a time."""
-
-
-@kernel("void(int8[:,:,::1], uint16[:,::1], float64[::1])")
-def frame_squares(iq: NDArray[np.int8], squares: NDArray[np.uint16], profile: NDArray[np.float64]) -> None:
-    """Write I^2 + Q^2 of I/Q of 8 bits, whole numbers of two bytes each, and add their roots to ``profile``.
-
-    Args:
-        iq: (antennas, sub-carriers, 2).
-        squares: (antennas, sub-carriers), written.
-        profile: (sub-carriers,), to which all antennas are added.
-    """
-    antennas, subcarriers, _ = iq.shape
-    for a in range(antennas):
-        received, row = iq[a], squares[a]
-        for s in range(subcarriers):
-            i, q = np.int32(received[s, 0]), np.int32(received[s, 1])
-            row[s] = np.uint16(i * i + q * q)
-        for s in range(subcarriers):  # apart, so that both loops are vectorised
-            profile[s] += np.sqrt(np.float32(row[s]))
-
-
-_AMPLITUDE = "void({0}[:,:,::1], float32[:,::1], float64[::1])"
-
-
-@kernel(_AMPLITUDE.format("int8"), _AMPLITUDE.format("int16"))
-def frame_amplitude(iq: NDArray[np.integer], amplitude: NDArray[np.float32], profile: NDArray[np.float64]) -> None:
-    """Write amplitudes sqrt(I^2 + Q^2) of I/Q (antennas, sub-carriers, 2), and add them to ``profile``.
-
-    Args:
-        iq: (antennas, sub-carriers, 2).
-        amplitude: (antennas, sub-carriers), written.
-        profile: (sub-carriers,), to which all antennas are added.
-    """
-    antennas, subcarriers, _ = iq.shape
-    for a in range(antennas):
-        received, row = iq[a], amplitude[a]
-        for s in range(subcarriers):
-            i, q = np.float32(received[s, 0]), np.float32(received[s, 1])
-            row[s] = np.sqrt(i * i + q * q)
-        for s in range(subcarriers):  # apart, so that both loops are vectorised
-            profile[s] += row[s]
 
 
 _NORMALISED = "boolean({0}[:,::1], boolean, boolean[:,::1], int64[::1], float32[::1], float32[::1])"
@@ -276,3 +235,48 @@ def variance_of(total: NDArray[np.float64], squares: float, frames: int) -> floa
     for c in range(len(total)):
         explained += total[c] ** 2
     return max(0.0, squares - explained / frames) / float(frames * len(total))
+
+
+@kernel(
+    "Tuple((float64, float64))(float32[:,::1], int64, int64, boolean, float32[:,::1], float32[:,::1], float32[::1], "
+    "int64[::1], float64[::1], float64[::1], float64, float64[:,::1])"
+)
+def compare_newest(  # noqa: PLR0917 - numba takes arrays, not the window and the calibration that hold them
+    rows: NDArray[np.float32],
+    before: int,
+    count: int,
+    mended: bool,  # noqa: FBT001 - a kernel takes no keywords
+    read: NDArray[np.float32],
+    write: NDArray[np.float32],
+    inverse_noise: NDArray[np.float32],
+    widths: NDArray[np.int64],
+    level: NDArray[np.float64],
+    total: NDArray[np.float64],
+    squares: float,
+    products: NDArray[np.float64],
+) -> tuple[float, float]:
+    """Take usable frame ``count`` of a window into its sums and products, and score it: one call in place of four.
+
+    Args:
+        rows: of what came before the window, and of its frames.
+        before: how many came before.
+        count: number of the newest frame among the usable ones.
+        mended: the row before it has changed, and is multiplied anew.
+        read: see :func:`newest_score`, as all up to ``level``.
+        write: the same.
+        inverse_noise: the same.
+        widths: the same.
+        level: the same.
+        total: see :func:`add_moments`.
+        squares: the same.
+        products: see :func:`add_products`.
+
+    Returns:
+        The squares with those of the frame, and its score.
+    """
+    newest = before + count
+    squares = add_moments(rows[newest : newest + 1], total, squares)
+    if mended and count > 0:
+        add_products(rows[before:], count - 1, inverse_noise, products)
+    add_products(rows[before:], count, inverse_noise, products)
+    return squares, newest_score(rows, newest + 1, read, write, inverse_noise, widths, level)

@@ -47,13 +47,17 @@ def _middle(values: NDArray[np.float64], count: int, ordered: NDArray[np.float64
     return np.float64(0.5 * (ordered[(count - 1) // 2] + ordered[count // 2]))
 
 
-@kernel("float64(float32[::1], float32[::1], int64[::1])")
-def _gain(row: NDArray[np.float32], profile: NDArray[np.float32], edges: NDArray[np.int64]) -> float:
-    """Return the gain of one antenna, whose parts have these ``edges``; see :func:`level_out`. 1 where it has none."""
-    room = len(edges) - 1
-    ratio, weight, away, ordered = np.empty(room), np.empty(room), np.empty(room), np.empty(room)
+@kernel("float64(float32[::1], float32[::1], int64[::1], float64[:,::1])")
+def _gain(
+    row: NDArray[np.float32], profile: NDArray[np.float32], edges: NDArray[np.int64], room: NDArray[np.float64]
+) -> float:
+    """Return the gain of one antenna, whose parts have these ``edges``; see :func:`level_out`. 1 where it has none.
+
+    ``room`` (4, parts) is written to.
+    """
+    ratio, weight, away, ordered = room[0], room[1], room[2], room[3]
     count, total = 0, 0.0
-    for g in range(room):
+    for g in range(len(edges) - 1):
         heard, quiet = row[edges[g] : edges[g + 1]], profile[edges[g] : edges[g + 1]]
         along, own = 0.0, 0.0
         for c in range(len(heard)):
@@ -88,8 +92,9 @@ def level_out(row: NDArray[np.float32], profile: NDArray[np.float32], parts: NDA
         profile: (columns,) their mean in the quiet.
         parts: see :func:`band_parts`.
     """
+    room = np.empty((4, parts.shape[1]))
     for a in range(parts.shape[0]):
-        gain = _gain(row, profile, parts[a])
+        gain = _gain(row, profile, parts[a], room)
         scale = np.float32(1.0 / gain)
         for c in range(parts[a, 0], parts[a, -1]):
             row[c] *= scale
@@ -109,6 +114,7 @@ def write_gains(
     x: NDArray[np.float32], profile: NDArray[np.float32], parts: NDArray[np.int64], gains: NDArray[np.float64]
 ) -> None:
     """Write by what :func:`level_out` divides each antenna of rows ``x``: (rows, antennas with live sub-carriers)."""
+    room = np.empty((4, parts.shape[1]))
     for f in range(len(x)):
         for a in range(parts.shape[0]):
-            gains[f, a] = _gain(x[f], profile, parts[a])
+            gains[f, a] = _gain(x[f], profile, parts[a], room)

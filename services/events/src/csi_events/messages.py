@@ -40,7 +40,7 @@ class Source(NamedTuple):
 
 def sensing_update(about: Source, window: ClosedWindow, result: WindowResult, origin: Origin) -> SensingUpdate:
     """Build the update of one window."""
-    rssi = sum(window.rssi_dbm) / len(window.rssi_dbm)
+    rssi = round(sum(window.rssi_dbm) / len(window.rssi_dbm), 2)
     received = len(window.t_ns)
     features = result.features
     estimate = result.breathing
@@ -55,13 +55,13 @@ def sensing_update(about: Source, window: ClosedWindow, result: WindowResult, or
         nodes=[
             NodeReading(
                 node_id=about.stream.node_id,
-                rssi_dbm=round(rssi, 2),
+                rssi_dbm=rssi,
                 amplitude=result.profile,
                 subcarrier_count=about.stream.n_subcarriers,
             )
         ],
         features=SensingFeatures(
-            mean_rssi=round(rssi, 2),
+            mean_rssi=rssi,
             variance=features.variance,
             motion_band_power=features.motion_band_power,
             breathing_band_power=features.breathing_band_power,

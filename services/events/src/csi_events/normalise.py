@@ -33,6 +33,47 @@ def window_amplitude(iq: NDArray[np.integer]) -> NDArray[np.float32]:
     return amplitude
 
 
+@kernel("void(int8[:,:,::1], uint16[:,::1], float64[::1])")
+def frame_squares(iq: NDArray[np.int8], squares: NDArray[np.uint16], profile: NDArray[np.float64]) -> None:
+    """Write I^2 + Q^2 of I/Q of 8 bits, whole numbers of two bytes each, and add their roots to ``profile``.
+
+    Args:
+        iq: (antennas, sub-carriers, 2).
+        squares: (antennas, sub-carriers), written.
+        profile: (sub-carriers,), to which all antennas are added.
+    """
+    antennas, subcarriers, _ = iq.shape
+    for a in range(antennas):
+        received, row = iq[a], squares[a]
+        for s in range(subcarriers):
+            i, q = np.int32(received[s, 0]), np.int32(received[s, 1])
+            row[s] = np.uint16(i * i + q * q)
+        for s in range(subcarriers):  # apart, so that both loops are vectorised
+            profile[s] += np.sqrt(np.float32(row[s]))
+
+
+_AMPLITUDE = "void({0}[:,:,::1], float32[:,::1], float64[::1])"
+
+
+@kernel(_AMPLITUDE.format("int8"), _AMPLITUDE.format("int16"))
+def frame_amplitude(iq: NDArray[np.integer], amplitude: NDArray[np.float32], profile: NDArray[np.float64]) -> None:
+    """Write amplitudes sqrt(I^2 + Q^2) of I/Q (antennas, sub-carriers, 2), and add them to ``profile``.
+
+    Args:
+        iq: (antennas, sub-carriers, 2).
+        amplitude: (antennas, sub-carriers), written.
+        profile: (sub-carriers,), to which all antennas are added.
+    """
+    antennas, subcarriers, _ = iq.shape
+    for a in range(antennas):
+        received, row = iq[a], amplitude[a]
+        for s in range(subcarriers):
+            i, q = np.float32(received[s, 0]), np.float32(received[s, 1])
+            row[s] = np.sqrt(i * i + q * q)
+        for s in range(subcarriers):  # apart, so that both loops are vectorised
+            profile[s] += row[s]
+
+
 _MEDIANS = "void({0}[:,:,::1], boolean, float64[::1], int64, int64, float64[:,::1])"
 
 

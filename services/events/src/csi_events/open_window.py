@@ -10,11 +10,8 @@ import numpy as np
 
 from csi_events.arrival import (
     add_moments,
-    add_products,
-    frame_amplitude,
-    frame_squares,
+    compare_newest,
     move_up,
-    newest_score,
     normalised_frame,
     variance_of,
 )
@@ -22,7 +19,7 @@ from csi_events.bad_frames import mend
 from csi_events.band_gain import band_parts, level_out
 from csi_events.breathing import GROUPS, antenna_products, product_columns, product_count
 from csi_events.levels import change_points
-from csi_events.normalise import binned_profile, group_edges
+from csi_events.normalise import binned_profile, frame_amplitude, frame_squares, group_edges
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -219,21 +216,32 @@ class OpenWindow:
 
         The one before it is mended if it turns out to be a bad frame; in the moments it stays as it was.
         """
-        self.squares = add_moments(self.rows[self.before + count :][:1], self.total, self.squares)
+        newest = self.before + count
         if quiet is None:
+            self.squares = add_moments(self.rows[newest : newest + 1], self.total, self.squares)
             return
         if count == len(self.products):
             products = np.zeros((count + FRAMES, count + FRAMES))
             products[:count, :count] = self.products
             self.products = products
-        newest = self.before + count
-        mended = newest >= 2 and mend(self.rows, newest - 1, *quiet.gain, quiet.inverse_noise)
-        if mended and count:
-            add_products(self.rows[self.before :], count - 1, quiet.inverse_noise, self.products)
-        add_products(self.rows[self.before :], count, quiet.inverse_noise, self.products)
-        self.scores.append(
-            newest_score(self.rows, newest + 1, *quiet.gain, quiet.inverse_noise, quiet.widths, quiet.level)
+        read, write = quiet.gain
+        noise = quiet.inverse_noise
+        mended = newest >= 2 and mend(self.rows, newest - 1, read, write, noise)
+        self.squares, score = compare_newest(
+            self.rows,
+            self.before,
+            count,
+            mended,
+            read,
+            write,
+            noise,
+            quiet.widths,
+            quiet.level,
+            self.total,
+            self.squares,
+            self.products,
         )
+        self.scores.append(score)
 
     def sort(self, layout: Layout | None, quiet: Quiet | None) -> None:
         """Put frames that came out of order in the order of their times, and compare them anew."""
