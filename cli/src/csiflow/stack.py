@@ -23,6 +23,7 @@ from csi_runtime.settings import RuntimeSettings, load
 from csi_runtime.topics import create_topics, prepare_groups
 
 from csiflow.kafka.embedded import EmbeddedCluster
+from csiflow.kernels import compile_kernels
 from csiflow.output import console
 from csiflow.runfile import RunFile, announced, published
 from csiflow.settings import CliSettings, checkout
@@ -30,7 +31,7 @@ from csiflow.supervisor import ServiceSpec, Supervisor
 from csiflow.supervisor.supervisor import free_port
 
 PATIENCE_SECONDS = 6.0
-"""Start-up time after which the reader is told why it takes longer."""
+"""Start-up time after which the reader is told what is not ready."""
 REMINDER_SECONDS = 20.0
 """Time between two such words after that."""
 LIVE_PORT = 5005
@@ -189,7 +190,7 @@ async def running_stack(settings: CliSettings, options: StackOptions, *, show_lo
     Raises:
         ConfigurationError: a variable that a service reads cannot be used.
         OSError: a port is taken; the message says by which option to choose another.
-        ServiceFailedError: a service did not come up.
+        ServiceFailedError: a service did not come up, or its kernels cannot be compiled.
     """
     check_settings(introspection=options.introspection)
     check_ports(options)
@@ -206,6 +207,7 @@ async def _services(
 ) -> AsyncIterator[Stack]:
     """Run Kafka and every service; ``start`` holds what is true until whoever enters is ready."""
     start.enter_context(announced(settings))
+    await compile_kernels(("events", "introspection") if options.introspection else ("events",))
     async with (
         running_cluster(settings, options.data_dir) as bootstrap,
         Supervisor(
@@ -223,7 +225,7 @@ async def _services(
 
 
 async def wait_aloud(supervisor: Supervisor) -> None:
-    """Wait until every service is ready and say which is; say why it takes long when it does.
+    """Wait until every service is ready and say which is; say which is not when that takes long.
 
     Raises:
         ServiceFailedError: a service did not come up.
@@ -237,11 +239,9 @@ async def wait_aloud(supervisor: Supervisor) -> None:
 
     async def explain() -> None:
         await asyncio.sleep(PATIENCE_SECONDS)
-        why = ": a first start compiles the kernels, a minute or two on two cores, longer on a busy machine"
         while True:
             waited = asyncio.get_running_loop().time() - began
-            console.print(f"  still waiting for {', '.join(sorted(waiting))} after {waited:.0f} s{why}")
-            why = ""
+            console.print(f"  still waiting for {', '.join(sorted(waiting))} after {waited:.0f} s")
             await asyncio.sleep(REMINDER_SECONDS)
 
     hint = asyncio.create_task(explain())
