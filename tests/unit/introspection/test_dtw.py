@@ -172,8 +172,8 @@ def test_new_units_leave_what_is_unlikely_as_unlikely() -> None:
     matched.rescale(matcher, np.full(3, 3.0, np.float32))
     np.testing.assert_allclose(matcher.maxima[0], 9 * before[0], rtol=1e-5)
     np.testing.assert_allclose(matcher.pending, 9 * before[1], rtol=1e-5)
-    grown = np.ones(6)
-    grown[[tail.THRESHOLD, tail.SCALE, tail.LIMIT, tail.FADES]] = 9.0
+    grown = np.ones(7)
+    grown[[tail.THRESHOLD, tail.SCALE, tail.LIMIT, tail.FADES, tail.EARLY]] = 9.0
     np.testing.assert_allclose(matcher.tails, grown * before[2], rtol=1e-5)
 
 

@@ -9,8 +9,10 @@ import pytest
 from csi_introspection import dtw, quiet, tail
 from csi_introspection.promotion import MARGIN
 from csi_introspection.seconds import FADED, FALSE_PER_HOUR, NOISE_ROWS, log_limit
-from csi_introspection.states import AGE, CONFIRMED, EMERGING, NONE, RETRACTED, STATE
+from csi_introspection.states import AGE, CONFIRMED, EMERGING, NONE, RETRACTED, STATE, TENTATIVE
 from csi_introspection.templates import Template
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy.stats import genpareto
 from unit.introspection.matched import (
     Matched,
@@ -161,6 +163,32 @@ def test_a_prefix_promotes_and_the_whole_confirms() -> None:
     assert show(matcher, [LOUD], [LOUD], score=THRESHOLD) == [CONFIRMED]
     assert show(matcher, [0.0], [evidence_of(matcher, 0, 1.05 * FADED * limit)]) == [CONFIRMED]
     assert show(matcher, [0.0], [evidence_of(matcher, 0, 0.95 * FADED * limit)]) == [NONE]
+
+
+def test_where_a_prefix_is_not_enough_nothing_is_said_before_the_whole() -> None:
+    """The match is tentative, then confirmed by the whole; one that fades ends, and was never there to be retracted."""
+    matcher = settled([made()])
+    matcher.tails[0, tail.EARLY] = np.inf
+    assert show(matcher, [LOUD]) == [TENTATIVE]
+    assert show(matcher, [LOUD], [LOUD]) == [CONFIRMED]
+    assert show(matcher, [0.0]) == [NONE]
+    assert show(matcher, [LOUD]) == [TENTATIVE]
+    assert show(matcher, [0.0]) == [NONE]
+
+
+FRAME = st.tuples(*4 * [st.sampled_from([0.0, 0.5 * LOUD, LOUD])])
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.lists(FRAME, min_size=1, max_size=60))
+def test_what_is_tentative_is_what_would_emerge(frames: list[tuple[float, float, float, float]]) -> None:
+    """With and without prefixes being enough two labels are confirmed on the same frames, and nothing else is said."""
+    free, held = settled([made("wave"), made("walk")]), settled([made("wave"), made("walk")])
+    held.tails[:, tail.EARLY] = np.inf
+    silent = {NONE: NONE, EMERGING: TENTATIVE, CONFIRMED: CONFIRMED, RETRACTED: NONE}
+    for *head, first, second in frames:
+        shown = [show(matcher, head, [first, second], score=0.8) for matcher in (free, held)]
+        assert shown[1] == [silent[state] for state in shown[0]]
 
 
 def test_only_an_end_that_was_seen_confirms() -> None:

@@ -16,8 +16,9 @@ from csi_introspection.frame import MATCHES
 from csi_introspection.playback import Run, there_and_back
 from csi_introspection.reference import RATE_HZ, ROWS, channel, door, record, references, sample, walk
 from csi_introspection.shapes import Example, LabelledExample
-from csi_introspection.states import CONFIRMED, EMERGING
+from csi_introspection.states import CONFIRMED, EMERGING, NONE, TENTATIVE
 from csi_introspection.stream import FrameStream
+from csi_introspection.tail import FEWEST
 from csi_introspection.templates import KIND_NUMBER
 from csi_schemas.signature import FeatureKind, Signature
 from hypothesis import given
@@ -194,6 +195,18 @@ def test_after_a_gap_changes_match_only_once_they_are_whole(kind: FeatureKind) -
         assert not results[:whole, MATCHES + 2].any()  # the score of the one match
         assert (results[whole + 1 :, MATCHES + 2] > 0.0).any()
         assert (states(analysed, results, f"{kind}_walk")[-1] == CONFIRMED) == seen
+
+
+@pytest.mark.parametrize("kind", ["lag", "vec128"])
+def test_after_a_few_restless_seconds_changes_are_said_once_confirmed(kind: FeatureKind) -> None:
+    """All that moved was a walk that was broken off: of the next nothing is said until it is confirmed."""
+    analysed = FrameStream(1, 64, [of_changes(kind)])
+    broken = np.concatenate([walk(20), np.repeat(walk(1), 400, axis=0)])
+    feed(analysed, record(broken, 0.5, 80, quiet_frames=2250))
+    assert analysed.stream is not None
+    assert 0 < analysed.stream.past.restless_counts[0] < FEWEST
+    said = states(analysed, feed(analysed, record(walk(ROWS), 0.5, 82, quiet_frames=30)), f"{kind}_walk")
+    assert set(said) == {NONE, TENTATIVE, CONFIRMED}
 
 
 def test_two_antennas_take_signatures_of_change_but_not_of_one_antennas_amplitude() -> None:

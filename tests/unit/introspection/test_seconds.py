@@ -95,6 +95,18 @@ def test_what_restless_seconds_often_show_is_not_promoted() -> None:
     assert matcher.states[0, STATE] == EMERGING
 
 
+@pytest.mark.parametrize("kind", [0, 1, 2])
+@pytest.mark.parametrize("seconds", [0, 1, tail.FEWEST_RESTLESS, tail.FEWEST - 1, tail.FEWEST])
+def test_prefixes_of_changes_are_not_enough_while_restlessness_is_little_known(kind: int, seconds: int) -> None:
+    """Of a stream with some restless seconds, and fewer than a limit wants calm ones, only wholes are promoted."""
+    matcher = matcher_of(made(kind=kind))
+    restless(matcher, np.random.default_rng(6).exponential(5.0, seconds))
+    assert matcher.restless_counts[0] == seconds
+    limit, early = matcher.tails[0, [tail.LIMIT, tail.EARLY]]
+    assert np.isfinite(limit)
+    assert early == (np.inf if kind > 0 and 0 < seconds < tail.FEWEST else limit)
+
+
 def test_a_calmer_restless_tail_does_not_lower_the_limit() -> None:
     """Restless seconds without any evidence leave the limit where calm ones put it."""
     matcher = matcher_of(made())

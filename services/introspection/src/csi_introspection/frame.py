@@ -13,7 +13,7 @@ from csi_introspection.arrays import Float64, Int8, Record
 from csi_introspection.attractor import advance_attractor, noise_floor
 from csi_introspection.changes import advance_changes, count_block, describe_changes, finish_block, is_whole, restart
 from csi_introspection.features import amplitude_of_iq, bins_of_amplitude
-from csi_introspection.matcher import REST, Matcher, advance_matcher, forget, open_afresh, rescale
+from csi_introspection.matcher import FIRST_OF_CHANGES, REST, Matcher, advance_matcher, forget, open_afresh, rescale
 from csi_introspection.onset import advance_onset
 from csi_introspection.onset_frames import GAP_FRAMES, GAP_S
 from csi_introspection.past import Past
@@ -51,8 +51,6 @@ SETTLED_S = 1.0
 """Stillness after which what moved before is over and the quiet is learnt from."""
 OPEN_ROWS = 3
 """Rows before an onset at which a motion may have begun: a beginning is seen a little late."""
-FIRST_OF_CHANGES = 1
-"""Number of the first kind whose rows are of changes."""
 COARSER = 0.05
 """A quiet deviation that changed by less than this share leaves the signatures' scale alone."""
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 KINDS = 3
 """Feature kinds a frame has, see ``templates.Columns``."""
 
+FIRST_OF_CHANGES = 1
+"""Number of the first kind whose rows are of changes."""
 LENGTH, BAND, REST, FIRST, WIDTH, KIND, LABEL, GAINS = range(8)
 """Columns of a signature's integers: rows, band, 1 if it is a room at rest, first
 column and width of its feature in the stream's vectors, number of its kind and of its label, gains to try."""
@@ -70,7 +72,7 @@ class Matcher(NamedTuple):
     running: Float64
     """(n) most advantage in the running second."""
     tails: Float64
-    """(n, 6) see ``tail.THRESHOLD``; the limits are those of restless seconds too."""
+    """(n, 7) see ``tail.THRESHOLD``; the limits are those of restless seconds too."""
     confirmed: Int64
     """(KINDS) 1 when a match was confirmed in the running second."""
     states: Int64
@@ -130,7 +132,7 @@ def new_matcher(templates: Sequence[Template], columns: int, stride: int = 1) ->
         work=np.zeros((3, padded), np.float32),
         matches=np.zeros((n, 8)),
         running=np.full(n, -np.inf),
-        tails=np.array(n * [[0.0, 0.0, 0.0, 0.0, np.inf, np.inf]]).reshape(n, 6),
+        tails=np.array(n * [4 * [0.0] + 3 * [np.inf]]).reshape(n, 7),
         confirmed=np.zeros(KINDS, np.int64),
         states=np.zeros((n, 2), np.int64),
     )

@@ -45,7 +45,7 @@ class Past(NamedTuple):
     restless_order: Int64
     """(n, tail.KEPT) as ``order``, of ``restless``."""
     restless_tails: Float64
-    """(n, 6) their tails, of which no limits are used."""
+    """(n, 7) their tails, of which no limits are used."""
 
 
 def new_past(templates: Sequence[Template], row_rate_hz: float) -> Past:
@@ -69,7 +69,7 @@ def new_past(templates: Sequence[Template], row_rate_hz: float) -> Past:
         restless=np.zeros((n, tail.KEPT), np.float32),
         restless_counts=np.zeros(n, np.int64),
         restless_order=np.tile(np.arange(tail.KEPT), (n, 1)),
-        restless_tails=np.zeros((n, 6)),
+        restless_tails=np.zeros((n, 7)),
     )
 
 

@@ -2,8 +2,9 @@
 
 A signature is promoted when its advantage is unlikely in this stream's own past, see ``seconds``, its prefix explains
 enough of what moved, and no other label comes near. Gone through to the end it is confirmed; it is taken back when it
-fades or is overtaken before that. What counts as unlikely follows from the false matches an hour that are wanted, so
-that a promotion means the same in every stream.
+fades or is overtaken before that. Nothing is said of a prefix while nobody knows how far other motions' beginnings go,
+see ``seconds.set_limits``. What counts as unlikely follows from the false matches an hour that are wanted, so that a
+promotion means the same in every stream.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from csi_introspection import dtw, tail
 from csi_introspection._compile import kernel
 from csi_introspection.arrays import Float64, Int64
 from csi_introspection.matcher import BAND, KIND, KINDS, LABEL, LENGTH, REST, WIDTH, Matcher
-from csi_introspection.states import AGE, CONFIRMED, EMERGING, NONE, RETRACTED, STATE, is_active
+from csi_introspection.states import AGE, CONFIRMED, EMERGING, NONE, RETRACTED, STATE, TENTATIVE
 
 MARGIN = 3.0
 """Rows by whose usual mismatch a label must be ahead of all others to be promoted or to overtake."""
@@ -80,7 +81,7 @@ def promote(matcher: Matcher, trusted: bool) -> None:  # noqa: FBT001 - kernels 
                 continue
             if integers[k, REST] == 1:
                 states[k, STATE] = CONFIRMED if matches[k, dtw.SCORE] >= thresholds[k] else NONE
-            elif leader < 0 and not is_active(states, k):
+            elif leader < 0 and states[k, STATE] in (NONE, RETRACTED):
                 states[k, STATE] = NONE
             else:
                 advance_state(integers, matches, thresholds, tails, states, stride, k, leader, trusted or kind > 0)
@@ -123,7 +124,7 @@ def advance_state(
             and matches[k, dtw.SCORE] >= thresholds[k]
             and matches[k, dtw.ADVANTAGE] > tails[k, tail.LIMIT]
         ):
-            states[k, STATE] = EMERGING
+            states[k, STATE] = EMERGING if matches[k, dtw.ADVANTAGE] > tails[k, tail.EARLY] else TENTATIVE
             states[k, AGE] = 0
         return
     states[k, AGE] += 1
@@ -133,11 +134,11 @@ def advance_state(
         if overtaken or not whole > tails[k, tail.FADES]:
             states[k, STATE] = NONE
     elif overtaken or states[k, AGE] > (integers[k, LENGTH] + integers[k, BAND]) * stride:
-        states[k, STATE] = RETRACTED
+        states[k, STATE] = RETRACTED if states[k, STATE] == EMERGING else NONE
     elif whole > tails[k, tail.LIMIT] and matches[k, dtw.WHOLE_SCORE] >= thresholds[k] and ends(integers, matches, k):
         states[k, STATE] = CONFIRMED
     elif not matches[k, dtw.EVIDENCE] > tails[k, tail.FADES]:
-        states[k, STATE] = RETRACTED
+        states[k, STATE] = RETRACTED if states[k, STATE] == EMERGING else NONE
 
 
 @kernel

@@ -14,7 +14,7 @@ import numpy as np
 from csi_introspection import quiet, tail
 from csi_introspection._compile import kernel
 from csi_introspection.arrays import Float64, Int64
-from csi_introspection.matcher import KIND, KINDS, LENGTH, REST, WIDTH, Matcher
+from csi_introspection.matcher import FIRST_OF_CHANGES, KIND, KINDS, LENGTH, REST, WIDTH, Matcher
 from csi_introspection.past import Past
 
 FALSE_PER_HOUR = 0.1
@@ -84,7 +84,7 @@ def fit_restless(matcher: Matcher, past: Past, k: int) -> None:
 def set_limits(matcher: Matcher, past: Past, k: int) -> None:
     """Work out once, for every frame to come, which evidence of signature ``k`` is unlikely enough in either tail."""
     fitted = matcher.tails[k]
-    fitted[tail.LIMIT] = fitted[tail.FADES] = np.inf
+    fitted[tail.LIMIT] = fitted[tail.FADES] = fitted[tail.EARLY] = np.inf
     if past.counts[k] >= tail.FEWEST:
         motions = 0
         for each in range(matcher.integers.shape[0]):
@@ -94,6 +94,9 @@ def set_limits(matcher: Matcher, past: Past, k: int) -> None:
         fitted[tail.FADES] = tail.evidence_at(fitted, FADED * limit)
         if past.restless_counts[k] >= tail.FEWEST_RESTLESS:
             fitted[tail.LIMIT] = max(fitted[tail.LIMIT], tail.evidence_at(past.restless_tails[k], limit))
+        # motions begin alike in what changes; calm seconds say nothing of that, nor do a few restless ones
+        if matcher.integers[k, KIND] < FIRST_OF_CHANGES or not 0 < past.restless_counts[k] < tail.FEWEST:
+            fitted[tail.EARLY] = fitted[tail.LIMIT]
 
 
 @kernel
@@ -107,7 +110,7 @@ def rescale(matcher: Matcher, past: Past, grown: Float64) -> None:
         for second in range(tail.PENDING):
             past.pending[k, second] *= ratio
             past.lately[k, second] *= ratio
-        for column in (tail.THRESHOLD, tail.SCALE, tail.LIMIT, tail.FADES):
+        for column in (tail.THRESHOLD, tail.SCALE, tail.LIMIT, tail.FADES, tail.EARLY):
             matcher.tails[k, column] *= grown[k]
             past.restless_tails[k, column] *= grown[k]
 

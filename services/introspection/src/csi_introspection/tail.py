@@ -23,9 +23,10 @@ FEWEST_RESTLESS = 16
 PENDING = 16
 """Seconds that can wait for a verdict on whether they were calm; of more, the last of them count as one."""
 HEAVIEST = 0.5
-THRESHOLD, SCALE, SHAPE, SHARE, LIMIT, FADES = range(6)
+THRESHOLD, SCALE, SHAPE, SHARE, LIMIT, FADES, EARLY = range(7)
 """Columns of a fitted tail: where it begins, its scale and shape, and the share of seconds beyond; then the evidence
-above which a match is promoted, and that below which it ends. The last two are endless until enough was seen."""
+above which a match is promoted, that below which it ends, and that above which a prefix is enough. The last three are
+endless until enough was seen."""
 
 
 @kernel
