@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from csi_introspection.onset import new_onset
 from csi_introspection.onset_again import RISE
-from csi_introspection.onset_rest import FALLEN, FORGET_S, SLOT_S, STEADY, comes_to_rest, rest_height
+from csi_introspection.onset_rest import FALLEN, FORGET_S, SLOT_FRAMES, SLOT_S, STEADY, comes_to_rest, rest_height
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -31,7 +31,7 @@ class Naive:
         """An onset that is not within what the last one left."""
         self.strongest, self.frames, self.idle, self.resting = excess, [], 0, False
 
-    def take(self, excess: float, *, moving: bool, going: bool) -> bool:
+    def take(self, excess: float, *, going: bool) -> bool:
         """Take a frame; True where the motion comes to rest."""
         if self.strongest is None:
             return False
@@ -49,9 +49,9 @@ class Naive:
         alike: list[float] = []
         for peak in peaks:
             alike = [*alike, peak] if alike and max(*alike, peak) - min(*alike, peak) <= STEADY else [peak]
-        high, lasted = max(alike), len(alike) * SLOT_S
-        fallen = lasted * (self.strongest - high) >= FALLEN or max(peaks[-2:]) <= self.known
-        self.resting = len(alike) > 1 and (moving or high > 0) and fallen
+        high = max(alike)
+        fallen = len(alike) * (self.strongest - high) >= FALLEN or max(peaks[-2:]) <= self.known
+        self.resting = len(alike) > 1 and min(alike) > 0 and fallen
         return self.resting
 
 
@@ -75,9 +75,8 @@ def test_a_rest_begins_where_the_list_of_frames_says(spells: list[tuple[float, i
             if naive.resting:
                 state["known"] = naive.known = known
             naive.begin(excess)
-        moving = bool(state["moving"][0])
         rests = comes_to_rest(state[0], excess, DT_S)
-        assert rests == naive.take(excess, moving=moving, going=going)
+        assert rests == naive.take(excess, going=going)
         assert bool(state["resting"][0]) == naive.resting
         if rests or not going:
             state["moving"] = 0
@@ -103,10 +102,22 @@ def moved(excess: float) -> np.ndarray:
     return state
 
 
-@pytest.mark.parametrize(("level", "after_s"), [(0.0, 10.0), (2.0, 10.0), (3.0, 15.0), (4.0, 20.0), (4.5, 30.0)])
+@pytest.mark.parametrize(("level", "after_s"), [(0.5, 10.0), (2.0, 10.0), (3.0, 15.0), (4.0, 20.0), (4.5, 30.0)])
 def test_the_less_it_fell_the_longer_it_must_stay(level: float, after_s: float) -> None:
-    """From 6: as long as fall times seconds takes to be ``FALLEN``, in whole slots, two at least."""
+    """From 6: as long as fall times slots takes to be ``FALLEN``, two slots at least."""
     assert spend(moved(6.0), level, 60.0) == after_s
+
+
+def test_slow_frames_make_longer_slots() -> None:
+    """At two frames a second a slot holds as many frames as evidence looks back on."""
+    state = moved(6.0)
+    state["interval_s"] = DT_S
+    assert spend(state, 2.0, 90.0) == 2 * SLOT_FRAMES * DT_S
+
+
+def test_what_exceeds_no_threshold_is_left_to_them() -> None:
+    """A slot without evidence above a threshold is no breath that was seen."""
+    assert spend(moved(6.0), -0.1, FORGET_S) is None
 
 
 def test_what_does_not_fall_or_is_not_steady_goes_on() -> None:

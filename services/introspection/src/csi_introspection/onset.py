@@ -100,7 +100,7 @@ STATE = np.dtype(
         ("slot_s", "f8"),  # of the running slot
         ("slot", "f8"),  # its greatest evidence
         ("slot_1", "f8"),  # that of the slot before
-        ("slots_s", "f8"),  # of the slots before it that are alike
+        ("slots", "i8"),  # number of the newest whole slots that are alike
         ("slot_high", "f8"),  # the greatest of them
         ("slot_low", "f8"),  # and the least
     ],

@@ -3,8 +3,9 @@
 Breath near a link is motion by every threshold of an empty room, for as long as somebody sits there. It is told from
 what they did before by two things: it is weaker than that was, and it is steady, while a walk leads past the link and
 away from it. Either may be so for some seconds of a walk, so that how far the evidence fell counts together with how
-long it has stayed there, as in a cumulative sum. What it stayed at is then the height of a **rest**: ``moving`` ends,
-an onset is what exceeds that height (``onset_again``), and none of it is learnt as the quiet of the room.
+long it has stayed there, above a threshold all the while, as in a cumulative sum. What it stayed at is then the height
+of a **rest**: ``moving`` ends, an onset is what exceeds that height (``onset_again``), and none of it is learnt as the
+quiet of the room.
 """
 
 from __future__ import annotations
@@ -14,17 +15,18 @@ import numpy as np
 from csi_introspection._compile import kernel
 from csi_introspection.arrays import Record
 from csi_introspection.onset_again import RISE
+from csi_introspection.onset_evidence import RING
 
-SLOT_S = 5.0
-"""Evidence is looked at by its greatest in so long: half of the slowest breath, 6 a minute. The chest moves in both
-halves, in and out, and is at rest between them."""
+SLOT_S, SLOT_FRAMES = 5.0, float(RING)
+"""Evidence is looked at by its greatest in so long, at least so many frames: half of the slowest breath, 6 a minute, as
+the chest moves in both halves, in and out; and as far back as evidence looks, so that none is of the motion before."""
 STEADY = RISE
 """Slots are of one stretch while the greatest of each are so near one another: in more, an onset would lie."""
-FALLEN = 40.0
-"""How far evidence must have fallen below the motion's greatest, natural logarithm, times the seconds for which it
-stayed there: e^4 for the two slots of one breath, e^2 for 20 s."""
-FORGET_S = 20.0
-"""A rest is over when nothing moved by the thresholds of the empty room for so long: two breaths."""
+FALLEN = 8.0
+"""How far the greatest of a stretch must be below that of the motion, natural logarithm, times its slots: e^4 for the
+two of one breath, e^2 for four."""
+FORGET_S = 10.0
+"""A rest is over when nothing moved by the thresholds of the empty room for so long: a breath."""
 
 
 @kernel
@@ -38,16 +40,16 @@ def close_slot(state: Record) -> bool:
     """Add the slot that ends to those before it that are like it, or begin with it; True when they show a rest."""
     peak = state.slot
     high, low = max(state.slot_high, peak), min(state.slot_low, peak)
-    several = state.slots_s > 0.0 and high - low <= STEADY
+    several = state.slots > 0 and high - low <= STEADY
     if several:
-        state.slots_s += state.slot_s
+        state.slots += 1
         state.slot_high, state.slot_low = high, low
     else:
-        state.slots_s, state.slot_high, state.slot_low = state.slot_s, peak, peak
-    fallen = state.slots_s * (state.strongest - state.slot_high) >= FALLEN
+        state.slots, state.slot_high, state.slot_low = 1, peak, peak
+    fallen = state.slots * (state.strongest - state.slot_high) >= FALLEN
     back = max(state.slot_1, peak) <= state.known
     state.slot_s, state.slot, state.slot_1 = 0.0, -np.inf, peak
-    return bool(several and (fallen or back) and (state.moving == 1 or state.slot_high > 0.0))
+    return bool(several and (fallen or back) and state.slot_low > 0.0)
 
 
 @kernel
@@ -55,8 +57,8 @@ def comes_to_rest(state: Record, excess: float, dt_s: float) -> bool:
     """Follow what goes on from its onset until nothing is left of it.
 
     Args:
-        state: See ``onset.STATE``: ``onset``, ``moving``, ``going``, ``resting`` and the next nine, and the stretches
-            of ``onset_again``, which from its beginning on hold the height of a rest.
+        state: See ``onset.STATE``: ``onset``, ``going``, ``interval_s``, ``resting`` and the next nine, and the
+            stretches of ``onset_again``, which from its beginning on hold the height of a rest.
         excess: Greatest evidence above its threshold.
         dt_s: Seconds since the frame before, not negative.
 
@@ -67,7 +69,7 @@ def comes_to_rest(state: Record, excess: float, dt_s: float) -> bool:
     """
     if state.onset == 1 and (state.resting == 1 or state.strongest == -np.inf):
         state.resting, state.strongest, state.idle_s = 0, excess, 0.0
-        state.slots_s, state.slot_s, state.slot = 0.0, 0.0, -np.inf
+        state.slots, state.slot_s, state.slot = 0, 0.0, -np.inf
     if state.strongest == -np.inf:
         return False
     state.idle_s = 0.0 if state.going == 1 else state.idle_s + dt_s
@@ -79,7 +81,7 @@ def comes_to_rest(state: Record, excess: float, dt_s: float) -> bool:
         return False
     state.slot = max(state.slot, excess)
     state.slot_s += dt_s
-    if state.slot_s < SLOT_S or not close_slot(state):
+    if state.slot_s < max(SLOT_S, SLOT_FRAMES * state.interval_s) or not close_slot(state):
         return False
     state.resting = 1
     state.stretch_s, state.stretch, state.stretch_1, state.stretch_2 = 0.0, -np.inf, state.slot_high, state.slot_high
