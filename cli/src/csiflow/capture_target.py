@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,6 +84,15 @@ def target_of(label: str, out: Path, kind: str, takes: int, *, rest: bool, force
         )
     if not out.parent.is_dir():
         fail(f"there is no folder {escape(str(out.parent))}; make it, or name another --out", 2)
+    try:
+        with tempfile.NamedTemporaryFile(prefix=".csiflow-", dir=out.parent):
+            pass
+    except OSError as error:
+        fail(
+            f"nothing can be written in the folder {escape(str(out.parent))} ({error.strerror or error}); "
+            "make it writable for you, or name another --out",
+            2,
+        )
     paths = take_paths(out, takes)
     for path in paths:
         if path.is_dir():

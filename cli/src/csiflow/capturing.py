@@ -16,7 +16,7 @@ from rich.markup import escape
 from csiflow.capture_target import Target
 from csiflow.heard import LiveFrames, StreamName, Wanted, recorded_frames
 from csiflow.output import console, fail
-from csiflow.takes import AFTER_S, RawTake, Recorder, Schedule, clip_of
+from csiflow.takes import AFTER_S, RawTake, Recorder, Schedule, clip_of, time_to_move
 
 if TYPE_CHECKING:
     from csi_schemas.frame import CsiFrame
@@ -25,8 +25,6 @@ LISTEN_S = 1.0
 """Listening for streams goes on for this long after the first, to find the busiest."""
 SILENCE_S = 3.0
 """A stream without a frame for this long has ended."""
-TRIES = 3
-"""How often a live take is recorded until it can be used."""
 
 
 def prepare(target: Target) -> None:
@@ -45,31 +43,31 @@ def prepare(target: Target) -> None:
 async def record_live(
     bootstrap: str, schedule: Schedule, wanted: Wanted, wait_s: float, target: Target
 ) -> tuple[StreamName, list[Take]]:
-    """Record takes from the running stack; one that cannot be used is recorded again.
+    """Record takes from the running stack; one that cannot be used is recorded again until it can.
+
+    Takes that were good are kept meanwhile.
 
     Raises:
         csiflow.heard.HeardError: the wanted stream is not there, or fell silent.
         csi_runtime.errors.KafkaSetupError: Kafka is not there, or lacks the topic.
-        CaptureError: ``TRIES`` recordings of one take cannot be used; the message is about the last.
     """
     async with LiveFrames.running(bootstrap) as live:
         console.print(f"listening for {'any stream' if wanted == Wanted() else str(wanted)[3:]} ...")
         name, others = await live.listen(wait_s, wanted, LISTEN_S)
         _say_stream(name, others)
+        console.print(time_to_move(schedule), soft_wrap=True)
         recorder = Recorder(live.frames(name, SILENCE_S))
         return name, [await _record(recorder, schedule, number + 1, target) for number in range(schedule.takes)]
 
 
 async def _record(recorder: Recorder, schedule: Schedule, number: int, target: Target) -> Take:
-    for left in reversed(range(TRIES)):
+    while True:
         recorded = await recorder.record(schedule, number)
         try:
             return judge(recorded, number, target, live=True)
         except CaptureError as error:
-            if not left:
-                raise
-            console.print(f"[yellow]once more:[/] {escape(str(error))}", soft_wrap=True)
-    raise AssertionError("a take is recorded at least once")
+            kept = f"; good so far: {number - 1} of {schedule.takes}, kept" if number > 1 else ""
+            console.print(f"[yellow]once more:[/] {escape(str(error))}{kept} (Ctrl-C ends)", soft_wrap=True)
 
 
 def _say_stream(name: StreamName, others: Sequence[str]) -> None:

@@ -51,6 +51,18 @@ def clip_of(frames: list[CsiFrame]) -> Clip:
     return Clip(amplitude, np.array([frame.timestamp_ns for frame in frames], np.int64), frames[0].n_antennas)
 
 
+def time_to_move(schedule: Schedule) -> str:
+    """Say how long a take is recorded after the countdown, which is longer than the motion, and why."""
+    if schedule.rest:
+        return f"each take: keep still for {schedule.countdown_s + schedule.duration_s:g} s"
+    return (
+        f"each take: keep still for {schedule.countdown_s:g} s, then move for {schedule.duration_s:g} s; "
+        f"MOVE NOW stays for {schedule.duration_s + REACTION_S + AFTER_S:g} s, because you may begin up to "
+        f"{REACTION_S:g} s late and {AFTER_S:g} s are recorded after it; the signature is the "
+        f"{schedule.duration_s:g} s from where you begin"
+    )
+
+
 class Recorder:
     """Takes frames from a stream, stretch after stretch; a stretch ends when the stream's own clock says so."""
 

@@ -210,6 +210,17 @@ def test_places_that_cannot_be_written_are_refused_first(recording: Path, folder
         assert words in " ".join(result.output.split())
 
 
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="needs a folder in which nobody can make a file: /proc")
+def test_a_folder_that_takes_no_file_is_refused_before_the_recording_is_read(tmp_path: Path) -> None:
+    """Not even root can write there: exit code 2 and what to do, without the name of a temporary file."""
+    result = capture(tmp_path / "gone.npz", Path("/proc/x.sig.json"), "--from", "6s")
+    words = " ".join(result.output.split())
+    assert result.exit_code == 2
+    assert "nothing can be written in the folder /proc" in words
+    assert "make it writable for you, or name another --out" in words
+    assert "Errno" not in words
+
+
 def test_an_id_of_another_file_is_refused(recording: Path, folder: Path) -> None:
     """A folder holds an id once."""
     walk = msgspec.structs.replace(reference.references()[1], id="door")
@@ -259,6 +270,16 @@ def test_check_fits_a_terminal_of_80_columns(folder: Path, monkeypatch: pytest.M
     ]
     cells = [[cell.strip() for cell in line.strip("│").split("│")] for line in lines if line.startswith("│")]
     assert [row[:2] for row in cells] == [[door.id, door.label], [f"w.sig.json: {walk.id}", walk.label]]
+
+
+def test_check_ends_with_a_verdict_only_where_nothing_is_wrong(folder: Path) -> None:
+    """Valid signatures that differ: the last line says so; not beside a warning."""
+    idle, walk, _ = reference.references()
+    (folder / "idle.sig.json").write_bytes(file_text(idle))
+    fine = "nothing is wrong: 1 signature is valid"
+    assert fine in run("signatures", "check", folder).output.splitlines()[-1]
+    (folder / "walk.sig.json").write_bytes(file_text(msgspec.structs.replace(walk, feature_version=99)))
+    assert "nothing is wrong" not in run("signatures", "check", folder).output
 
 
 def test_check_names_what_is_wrong(folder: Path) -> None:

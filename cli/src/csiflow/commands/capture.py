@@ -43,7 +43,7 @@ def capture_signature(
 ) -> None:
     """Capture a motion as a signature, with a threshold suggested from the takes, and check it.
 
-    A take that does not differ from the quiet before it is refused; live it is recorded again.
+    A take that does not differ from the quiet before it is refused; live it is recorded again until it does, or Ctrl-C.
 
     A signature of another label that it cannot be told apart from is named.
 
@@ -81,7 +81,13 @@ def capture_signature(
         name, good = recorded
         made, alike = captured.make(good, target, name.provenance, known)
         for m in made:
-            write(m.path, m.signature, replace=force)
+            try:
+                write(m.path, m.signature, replace=force)
+            except OSError as error:
+                fail(
+                    f"{escape(str(m.path))} could not be written: {error.strerror or error}; see to the folder, "
+                    "or name another --out, and capture again"
+                )
     except RecordingError as error:
         fail(escape(str(error)), 2)
     except (CaptureError, HeardError, OSError) as error:

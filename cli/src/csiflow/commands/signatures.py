@@ -51,6 +51,9 @@ def check(
         console.print(f"[red]wrong[/]  {escape(str(problem))}", soft_wrap=True)
     if not rows and not report.problems:
         console.print(f"[yellow]warning:[/] {escape(str(directory))} has no {PATTERN} file")
+    if rows and not (report.problems or pairs or any(row["outdated"] is not None for row in rows)):
+        some = "1 signature is valid" if len(rows) == 1 else f"{len(rows)} signatures are valid and can be told apart"
+        console.print(f"[green]nothing is wrong:[/] {some}", soft_wrap=True)
     if as_json:
         emit_json(
             {
