@@ -45,6 +45,7 @@ async def test_a_refused_token_is_asked_for_again(browser: Browser, gateway: str
     wrong = TOKEN[::-1]
     async with opened(browser, gateway, token=wrong) as dashboard:
         await dashboard.wait_text("#token-dialog", "refused")
+        assert "Authorization" not in await dashboard.page.locator("#token-dialog").inner_text()
         assert await dashboard.state("link") == "unauthorised"
         assert await dashboard.page.evaluate("Object.values(sessionStorage)") == []
         assert not any(address.startswith("ws") for address in dashboard.requests)

@@ -56,7 +56,7 @@ function showState(changed) {
   if (changed.state === "unauthorised") {
     const hadToken = token() !== null;
     forgetToken();
-    dialog.ask(hadToken, changed.reason);
+    dialog.ask(hadToken);
   } else if (changed.state === "connected") {
     dialog.close();
   }

@@ -21,8 +21,8 @@ export class TokenDialog {
   }
 
   /** `hadToken`: one was sent and refused. */
-  ask(hadToken, reason) {
-    say(this.reason, hadToken ? `The token this page had was refused (${reason}).` : "");
+  ask(hadToken) {
+    say(this.reason, hadToken ? "The token this page had was refused: it is not this gateway's, which may have been started anew since." : "");
     if (!this.dialog.open) this.dialog.showModal();
   }
 
