@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sys
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,15 +66,28 @@ async def play_recording(path: Path, address: str, speed: float | None) -> Repla
     recording = open_recording(path)
     if warning := too_fast(recording.duration, speed):
         console.print(f"[yellow]{escape(recording.name)}[/] {warning}", soft_wrap=True)
+    with progress_of("replay", recording.name, len(recording)) as sent:
+        return await send(recording, address, speed, sent)
+
+
+@contextlib.contextmanager
+def progress_of(what: str, name: str, total: int | None) -> Iterator[Callable[[int], None]]:
+    """Show how many datagrams were sent, in a line on a terminal's stderr, while the context is open.
+
+    Args:
+        what: is done, as the first word of the line.
+        name: of what is sent.
+        total: datagrams to send; without it the line has no end.
+    """
     columns = (
-        TextColumn("replay {task.description}"),
+        TextColumn(f"{what} {{task.description}}"),
         BarColumn(),
         TextColumn("{task.completed:,.0f} datagrams"),
         TimeElapsedColumn(),
     )
     with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task(recording.name, total=len(recording))
-        return await send(recording, address, speed, lambda sent: progress.update(task, completed=sent))
+        task = progress.add_task(escape(name), total=total)
+        yield lambda sent: progress.update(task, completed=sent)
 
 
 async def resolve_source(stack: Stack, wanted: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import ceil
 from pathlib import Path
 from typing import Annotated
 
@@ -14,7 +15,7 @@ from csiflow.parameters import parse_address, parse_duration, parse_speed
 from csiflow.runfile import find
 from csiflow.running import run_until_signal
 from csiflow.settings import cli_settings
-from csiflow.sources import check_recording, play_recording
+from csiflow.sources import check_recording, play_recording, progress_of
 
 REPLAY_ADDRESS = "127.0.0.1:5006"
 SYNTHETIC_ADDRESS = "127.0.0.1:5007"
@@ -89,16 +90,20 @@ def synthesize(
     if to is None:
         run = find(cli_settings())
         to = SYNTHETIC_ADDRESS if run is None else run.synthetic
-    sent = run_until_signal(
-        run_synthetic(
-            parse_address(to),
-            nodes=nodes,
-            rate_hz=rate,
-            duration_s=limit,
-            seed=seed,
-            laptops=laptops,
-            scan_hz=scan_rate,
+    total = None if limit is None else nodes * ceil(rate * limit) + laptops * ceil(scan_rate * limit)
+    hosts = [f"{n} {what}{'s' * (n > 1)}" for n, what in ((nodes, "node"), (laptops, "laptop")) if n]
+    with progress_of("simulate", " and ".join(hosts), total) as progress:
+        sent = run_until_signal(
+            run_synthetic(
+                parse_address(to),
+                nodes=nodes,
+                rate_hz=rate,
+                duration_s=limit,
+                seed=seed,
+                laptops=laptops,
+                scan_hz=scan_rate,
+                progress=progress,
+            )
         )
-    )
     if sent is not None:
         console.print(f"sent {sent} datagrams to {to}")
