@@ -68,14 +68,18 @@ def quiet_runs(labelled: LabelledRecording) -> list[tuple[int, int]]:
 
 
 def quiet_stretches(labelled: LabelledRecording) -> list[Run]:
-    """Return a recording's quiet, of each stretch at most ``LONGEST_S`` from its middle."""
+    """Return a recording's quiet, of each stretch at most ``LONGEST_S`` from its middle.
+
+    A stretch of which that part has fewer than ``FEWEST`` frames, as where the recording paused there, is left out.
+    """
     t = labelled.seconds
     found = []
     for first, stop in quiet_runs(labelled):
         spare = max(0.0, t[stop - 1] - t[first] - LONGEST_S) / 2
         begin = int(np.searchsorted(t, t[first] + spare))
         end = min(stop, int(np.searchsorted(t, t[stop - 1] - spare, side="right")))
-        found.append(run_of(labelled, begin, end))
+        if end - begin >= FEWEST:
+            found.append(run_of(labelled, begin, end))
     return found
 
 

@@ -250,6 +250,15 @@ def test_the_middle_of_a_long_quiet_is_used(tmp_path: Path) -> None:
     assert len(run.amplitude) == pytest.approx(LONGEST_S * RATE_HZ, abs=2)
 
 
+def test_a_quiet_whose_middle_was_not_recorded_is_left_out(tmp_path: Path) -> None:
+    """A recording that paused in the middle of its quiet has no frame in that minute, and is evaluated all the same."""
+    labelled = loaded(tmp_path, (("empty", 10), ("walking", 1), ("empty", 5), ("walking", 1)))
+    t_ns = labelled.recording.t_ns.copy()
+    t_ns[round(5 * RATE_HZ) :] += 200_000_000_000
+    (run,) = quiet_stretches(replace(labelled, recording=replace(labelled.recording, t_ns=t_ns)))
+    assert len(run.amplitude) == 5 * RATE_HZ
+
+
 def test_quiet_that_nobody_labelled_is_said_to_be_assumed(tmp_path: Path) -> None:
     """The first two seconds of a clip are taken where its session has no quiet; with one, its own are not."""
     write(tmp_path / "fall.npz", (("fall", 5),))
