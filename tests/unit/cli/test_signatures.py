@@ -13,6 +13,7 @@ from csi_introspection import reference
 from csi_introspection.library import check, file_text
 from csi_schemas.codec import encode_csi
 from csiflow.main import app
+from csiflow.output import console
 from typer.testing import CliRunner, Result
 from unit.ingest import pcaps
 
@@ -260,7 +261,7 @@ def test_check_describes_a_good_folder() -> None:
 
 def test_check_fits_a_terminal_of_80_columns(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A table for each kind of features, in which no word is broken; a file of another name than its id says both."""
-    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr(console, "width", 80)
     door, walk, _ = reference.references()
     (folder / f"{door.id}.sig.json").write_bytes(file_text(door))
     (folder / "w.sig.json").write_bytes(file_text(msgspec.structs.replace(walk, feature_version=99)))
@@ -268,18 +269,10 @@ def test_check_fits_a_terminal_of_80_columns(folder: Path, monkeypatch: pytest.M
     assert [line.strip() for line in lines if ", version " in line] == [
         f"{door.feature_kind}, version {version}" for version in (door.feature_version, 99)
     ]
-    cells = [[cell.strip() for cell in line.strip("│").split("│")] for line in lines if line.startswith("│")]
-    assert [row[:2] for row in cells] == [[door.id, door.label], [f"w.sig.json: {walk.id}", walk.label]]
-
-
-def test_check_ends_with_a_verdict_only_where_nothing_is_wrong(folder: Path) -> None:
-    """Valid signatures that differ: the last line says so; not beside a warning."""
-    idle, walk, _ = reference.references()
-    (folder / "idle.sig.json").write_bytes(file_text(idle))
-    fine = "nothing is wrong: 1 signature is valid"
-    assert fine in run("signatures", "check", folder).output.splitlines()[-1]
-    (folder / "walk.sig.json").write_bytes(file_text(msgspec.structs.replace(walk, feature_version=99)))
-    assert "nothing is wrong" not in run("signatures", "check", folder).output
+    table = [line for line in lines if line.startswith("│")]
+    assert max(map(len, table)) <= 80
+    words = {word for line in table for word in line.replace("│", " ").split()}
+    assert words >= {door.id, *door.label.split(), "w.sig.json:", walk.id, *walk.label.split(), "synthetic"}
 
 
 def test_check_names_what_is_wrong(folder: Path) -> None:
