@@ -94,7 +94,8 @@ def set_limits(matcher: Matcher, past: Past, k: int) -> None:
         fitted[tail.FADES] = tail.evidence_at(fitted, FADED * limit)
         if past.restless_counts[k] >= tail.FEWEST_RESTLESS:
             fitted[tail.LIMIT] = max(fitted[tail.LIMIT], tail.evidence_at(past.restless_tails[k], limit))
-        # motions begin alike in what changes; calm seconds say nothing of that, nor do a few restless ones
+        # Motions begin alike in what changes: once a stream has shown that people do other things than the library's,
+        # a beginning is enough when a minute of that is known. One that has shown none is taken at its word.
         if matcher.integers[k, KIND] < FIRST_OF_CHANGES or not 0 < past.restless_counts[k] < tail.FEWEST:
             fitted[tail.EARLY] = fitted[tail.LIMIT]
 
